@@ -1,0 +1,9 @@
+//! Sends a Docker Engine's own metrics to StatsD and Datadog.
+//!
+//! The engine publishes its metrics as Prometheus text on a unix socket and tells a
+//! *MetricsCollector* plugin when that socket can be scraped. This crate is that plugin; the binary
+//! is a thin `main` around it. The modules, in the order the data flows:
+//!
+//! | module | job |
+//! |---|---|
+
