@@ -6,4 +6,6 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`decimal`] | pure: exact numbers |
 
+pub mod decimal;

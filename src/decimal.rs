@@ -1,0 +1,356 @@
+//! Exact decimal numbers.
+//!
+//! An exposition writes numbers as decimal text and StatsD sends them as decimal text. In between
+//! this module keeps them as they are written, a whole mantissa and a power of ten, so that
+//! `0.3 - 0.1` is `0.2` and the differences of a counter add up to what the counter grew by. Only
+//! what needs more than 18 digits passes through a float.
+
+use std::cmp::Ordering;
+
+/// The largest mantissa: 18 digits.
+const MANTISSA_MAX: i128 = 999_999_999_999_999_999;
+/// Powers of ten that align two mantissas without leaving `i128`.
+const SHIFT_MAX: u32 = 20;
+/// Beyond these a double is zero or infinite (IEEE 754: 4.9e-324 to 1.8e308), whatever its digits.
+const EXPONENT_MAX: i32 = 400;
+/// Enough for 5e-324 written out with 18 digits.
+const TEXT_BYTES_MAX: usize = 400;
+
+/// `mantissa * 10^exponent`, without trailing zeros in the mantissa, so that equal numbers are equal
+/// field by field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decimal {
+    mantissa: i64,
+    exponent: i16,
+}
+
+/// A number as an exposition writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Number {
+    /// A finite number.
+    Finite(Decimal),
+    /// NaN or an infinity: no StatsD server has a meaning for it.
+    NotFinite,
+}
+
+impl Number {
+    /// Reads a number of the text format: what Go's `ParseFloat` accepts, less hexadecimal floats.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match Decimal::parse(text.as_bytes()) {
+            Some(Parsed::Exact(decimal)) => Some(Self::Finite(decimal)),
+            Some(Parsed::TooLong) => text.parse().ok().map(Self::from_f64),
+            None => not_finite(text).then_some(Self::NotFinite),
+        }
+    }
+
+    fn from_f64(float: f64) -> Self {
+        Decimal::from_f64(float).map_or(Self::NotFinite, Self::Finite)
+    }
+}
+
+fn not_finite(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    unsigned.eq_ignore_ascii_case("nan")
+        || unsigned.eq_ignore_ascii_case("inf")
+        || unsigned.eq_ignore_ascii_case("infinity")
+}
+
+enum Parsed {
+    Exact(Decimal),
+    /// A number, but with more digits than fit: the caller reads it as a float.
+    TooLong,
+}
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };
+
+    /// `None` if the text is no decimal number.
+    fn parse(text: &[u8]) -> Option<Parsed> {
+        let (negative, mut rest) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] | rest => (false, rest),
+        };
+        let mut mantissa: i64 = 0;
+        let mut exponent: i32 = 0;
+        let mut digits = 0_usize;
+        let mut fraction = false;
+        let mut too_long = false;
+        while let [byte, tail @ ..] = rest {
+            match byte {
+                b'0'..=b'9' => {
+                    digits += 1;
+                    exponent -= i32::from(fraction);
+                    if i128::from(mantissa) > MANTISSA_MAX / 10 {
+                        too_long = true;
+                    } else {
+                        mantissa = mantissa * 10 + i64::from(byte - b'0');
+                    }
+                }
+                b'.' if !fraction => fraction = true,
+                _ => break,
+            }
+            rest = tail;
+        }
+        if digits == 0 {
+            return None;
+        }
+        if let [b'e' | b'E', tail @ ..] = rest {
+            exponent = exponent.saturating_add(parse_exponent(tail)?);
+        } else if !rest.is_empty() {
+            return None;
+        }
+        if mantissa == 0 && !too_long {
+            return Some(Parsed::Exact(Self::ZERO));
+        }
+        if too_long || exponent.abs() > EXPONENT_MAX - TEXT_DIGITS {
+            return Some(Parsed::TooLong);
+        }
+        let signed = if negative { -mantissa } else { mantissa };
+        Some(Self::normal(signed.into(), exponent).map_or(Parsed::TooLong, Parsed::Exact))
+    }
+
+    /// The shortest decimal that reads back as `float`; `None` for NaN and infinities.
+    fn from_f64(float: f64) -> Option<Self> {
+        match Self::parse(format!("{float:e}").as_bytes()) {
+            Some(Parsed::Exact(decimal)) => Some(decimal),
+            _ => None,
+        }
+    }
+
+    /// Drops trailing zeros; `None` if the mantissa still has more than 18 digits.
+    fn normal(mut mantissa: i128, mut exponent: i32) -> Option<Self> {
+        if mantissa == 0 {
+            return Some(Self::ZERO);
+        }
+        while mantissa % 10 == 0 {
+            mantissa /= 10;
+            exponent += 1;
+        }
+        if mantissa.abs() > MANTISSA_MAX {
+            return None;
+        }
+        Some(Self { mantissa: mantissa.try_into().ok()?, exponent: exponent.try_into().ok()? })
+    }
+
+    fn to_f64(self) -> f64 {
+        // Reading the text rounds once; multiplying by a power of ten would round twice.
+        format!("{}e{}", self.mantissa, self.exponent).parse().unwrap_or(0.0)
+    }
+
+    /// The sum: exact up to 18 digits, else the nearest double. Sums beyond the largest double stay
+    /// at `self`.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.exact_sum(other).or_else(|| Self::from_f64(self.to_f64() + other.to_f64())).unwrap_or(self)
+    }
+
+    /// The difference, as exact as [`Self::plus`].
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.plus(Self { mantissa: -other.mantissa, exponent: other.exponent })
+    }
+
+    fn exact_sum(self, other: Self) -> Option<Self> {
+        if self.is_zero() {
+            return Some(other);
+        }
+        if other.is_zero() {
+            return Some(self);
+        }
+        let exponent = self.exponent.min(other.exponent);
+        let widened = |decimal: Self| {
+            let shift = u32::from(decimal.exponent.abs_diff(exponent));
+            (shift <= SHIFT_MAX).then(|| i128::from(decimal.mantissa) * 10_i128.pow(shift))
+        };
+        let sum = widened(self)?.checked_add(widened(other)?)?;
+        Self::normal(sum, exponent.into())
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+
+    /// The magnitude of the difference of two numbers is at most `limit`.
+    #[must_use]
+    pub fn is_within(self, limit: Self, other: Self) -> bool {
+        let difference = self.minus(other);
+        let magnitude = Self { mantissa: difference.mantissa.abs(), exponent: difference.exponent };
+        magnitude <= limit
+    }
+
+    /// Appends plain decimal text: no exponent, no leading `+`, no more digits than needed.
+    pub fn write_to(self, out: &mut Vec<u8>) {
+        let mut digits = [0_u8; 20];
+        let mut rest = self.mantissa.unsigned_abs();
+        let mut count = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+            count += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        let digits = digits.get(digits.len() - count..).unwrap_or_default();
+        if self.is_negative() {
+            out.push(b'-');
+        }
+        let zeros = usize::from(self.exponent.unsigned_abs()).min(TEXT_BYTES_MAX);
+        if self.exponent >= 0 {
+            out.extend_from_slice(digits);
+            out.resize(out.len() + zeros, b'0');
+        } else if let Some((whole, fraction)) = digits.split_at_checked(count.saturating_sub(zeros))
+            && !whole.is_empty()
+        {
+            out.extend_from_slice(whole);
+            out.push(b'.');
+            out.extend_from_slice(fraction);
+        } else {
+            out.extend_from_slice(b"0.");
+            out.resize(out.len() + zeros - count, b'0');
+            out.extend_from_slice(digits);
+        }
+    }
+}
+
+/// Digits that a mantissa may move the exponent by.
+const TEXT_DIGITS: i32 = 20;
+
+fn parse_exponent(text: &[u8]) -> Option<i32> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let magnitude = digits.iter().fold(0_i32, |sum, digit| {
+        sum.saturating_mul(10).saturating_add(i32::from(digit - b'0')).min(100_000)
+    });
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.minus(*other).mantissa.cmp(&0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        match Number::parse(text) {
+            Some(Number::Finite(decimal)) => decimal,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    fn shown(decimal: Decimal) -> String {
+        let mut out = Vec::new();
+        decimal.write_to(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_written_plain_and_short() {
+        for (text, expected) in [
+            ("0", "0"),
+            ("-0", "0"),
+            ("0.000", "0"),
+            ("0e99999", "0"),
+            ("1", "1"),
+            ("+1", "1"),
+            ("-5", "-5"),
+            ("100", "100"),
+            ("0.5", "0.5"),
+            (".5", "0.5"),
+            ("1.", "1"),
+            ("-0.05", "-0.05"),
+            ("1.50", "1.5"),
+            ("2.5276502016e+10", "25276502016"),
+            ("1e3", "1000"),
+            ("1E-3", "0.001"),
+            ("0.001692655", "0.001692655"),
+            ("9007199254740993", "9007199254740993"),
+            ("999999999999999999", "999999999999999999"),
+            ("1.8446744073709552e+19", "18446744073709552000"),
+            ("18446744073709551615", "18446744073709552000"),
+            ("0.30000000000000004441", "0.30000000000000004"),
+            ("12345678901234567890123", "12345678901234568000000"),
+            ("1e-400", "0"),
+        ] {
+            assert_eq!(shown(decimal(text)), expected, "{text}");
+        }
+        assert_eq!(shown(decimal("5e-324")).len(), 326);
+        assert_eq!(shown(decimal("1.7976931348623157e308")).len(), 309);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_told_from_what_is_no_number() {
+        for text in ["NaN", "nan", "+Inf", "-Inf", "Inf", "infinity", "1e400", "-1e400"] {
+            assert_eq!(Number::parse(text), Some(Number::NotFinite), "{text}");
+        }
+        for text in
+            ["", "+", "-", ".", "e5", "1e", "1e+", "1x", "0x1p3", "1_000", "1.2.3", " 1", "--1", "+-1"]
+        {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn differences_are_exact() {
+        for (left, right, expected) in [
+            ("0.3", "0.1", "0.2"),
+            ("0.75", "0.25", "0.5"),
+            ("9007199254740995", "9007199254740993", "2"),
+            ("1.8446744073709552e+19", "1.844674407370955e+19", "2000"),
+            ("1e18", "1", "999999999999999999"),
+            ("5", "5.0", "0"),
+            ("1", "3", "-2"),
+        ] {
+            assert_eq!(shown(decimal(left).minus(decimal(right))), expected, "{left} - {right}");
+        }
+        assert_eq!(decimal("1e300").minus(decimal("1e-300")), decimal("1e300"));
+    }
+
+    #[test]
+    fn order_is_that_of_the_numbers() {
+        let ascending = ["-1e300", "-2", "-1.5", "0", "1e-300", "0.1", "0.2", "1", "10", "1e18", "1e300"];
+        for (place, left) in ascending.iter().enumerate() {
+            for (other, right) in ascending.iter().enumerate() {
+                assert_eq!(decimal(left).cmp(&decimal(right)), place.cmp(&other), "{left} {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_double_survives_reading_and_writing() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let float = f64::from_bits(state);
+            if float.is_finite() {
+                let text = shown(decimal(&format!("{float:e}")));
+                assert_eq!(text.parse::<f64>().unwrap().to_bits(), (float + 0.0).to_bits(), "{float:e}");
+            }
+        }
+    }
+}
