@@ -6,6 +6,8 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
 
 pub mod decimal;
+pub mod exposition;

@@ -1,0 +1,144 @@
+//! One line of an exposition.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::family::Kind;
+use super::labels::{self, Labels};
+use crate::decimal::Number;
+
+/// The longest line read; a longer one is malformed.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a line says.
+#[derive(Debug)]
+pub(super) enum Line<'a> {
+    /// Empty, a comment, or a comment with a meaning that is of no use here (HELP, UNIT, EOF).
+    Nothing,
+    /// `# TYPE family kind`.
+    Type { family: Cow<'a, str>, kind: Kind },
+    /// A sample; its timestamp and exemplar are checked and dropped.
+    Sample { name: Cow<'a, str>, labels: Labels<'a>, value: Number },
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineError {
+    /// Longer than [`LINE_BYTES_MAX`].
+    TooLong,
+    /// Not UTF-8.
+    NotUtf8,
+    /// No metric name where one must stand.
+    Name,
+    /// Labels that do not follow the grammar.
+    Labels,
+    /// The same label twice.
+    DuplicateLabel,
+    /// More than [`labels::LABELS_MAX`] labels.
+    TooManyLabels,
+    /// No number where the value must stand.
+    Value,
+    /// Something other than a timestamp or an exemplar behind the value.
+    Timestamp,
+    /// A TYPE line without a name or a type.
+    Type,
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::TooLong => "the line is too long",
+            Self::NotUtf8 => "the line is not UTF-8",
+            Self::Name => "no metric name",
+            Self::Labels => "malformed labels",
+            Self::DuplicateLabel => "a label stands twice",
+            Self::TooManyLabels => "too many labels",
+            Self::Value => "no number where the value must stand",
+            Self::Timestamp => "no timestamp behind the value",
+            Self::Type => "a TYPE line without a name and a type",
+        })
+    }
+}
+
+/// Reads a line without its line feed; a carriage return before that is dropped.
+pub(super) fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
+    if bytes.len() > LINE_BYTES_MAX {
+        return Err(LineError::TooLong);
+    }
+    let text = str::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
+    let text = blanks(text.strip_suffix('\r').unwrap_or(text));
+    if text.is_empty() {
+        Ok(Line::Nothing)
+    } else if let Some(comment) = text.strip_prefix('#') {
+        comment_line(blanks(comment))
+    } else {
+        sample_line(text)
+    }
+}
+
+fn comment_line(text: &str) -> Result<Line<'_>, LineError> {
+    let (keyword, rest) = word(text);
+    if keyword != "TYPE" {
+        return Ok(Line::Nothing);
+    }
+    let rest = blanks(rest);
+    let (family, rest) = if rest.starts_with('"') {
+        labels::quoted(rest).ok_or(LineError::Type)?
+    } else {
+        let (family, rest) = word(rest);
+        (Cow::Borrowed(family), rest)
+    };
+    let (kind, rest) = word(blanks(rest));
+    if family.is_empty() || kind.is_empty() || !blanks(rest).is_empty() {
+        return Err(LineError::Type);
+    }
+    Ok(Line::Type { family, kind: Kind::from_word(kind) })
+}
+
+fn sample_line(text: &str) -> Result<Line<'_>, LineError> {
+    let name_end = text.bytes().position(|byte| !labels::is_name_byte(byte)).unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(name_end).ok_or(LineError::Name)?;
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(LineError::Name);
+    }
+    let after_name = blanks(rest);
+    let (labels, quoted_name, rest) = match after_name.strip_prefix('{') {
+        Some(inside) => Labels::parse(inside)?,
+        None if rest.len() == after_name.len() => return Err(LineError::Name),
+        None => (Labels::default(), None, after_name),
+    };
+    let name = match quoted_name {
+        Some(quoted) if name.is_empty() => quoted,
+        None if !name.is_empty() => Cow::Borrowed(name),
+        _ => return Err(LineError::Name),
+    };
+    let (value, rest) = word(blanks(rest));
+    let value = Number::parse(value).ok_or(LineError::Value)?;
+    after_value(blanks(rest))?;
+    Ok(Line::Sample { name, labels, value })
+}
+
+/// An optional timestamp (milliseconds, or seconds with a fraction in OpenMetrics), then an optional
+/// exemplar, which begins with `#` and may say what it likes.
+fn after_value(text: &str) -> Result<(), LineError> {
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(());
+    }
+    let (timestamp, rest) = word(text);
+    let rest = blanks(rest);
+    match Number::parse(timestamp) {
+        Some(Number::Finite(_)) if rest.is_empty() || rest.starts_with('#') => Ok(()),
+        _ => Err(LineError::Timestamp),
+    }
+}
+
+/// Up to the next blank.
+fn word(text: &str) -> (&str, &str) {
+    let end = text.bytes().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// Without the blanks it begins with.
+pub(super) fn blanks(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t'])
+}
