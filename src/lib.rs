@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
+//! | [`statsd`] | pure: names, tags, lines, datagrams |
 
 pub mod decimal;
 pub mod exposition;
+pub mod statsd;
