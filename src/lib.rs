@@ -8,8 +8,10 @@
 //! |---|---|
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
+//! | [`series`] | pure: what is known of each cumulative series, and what is owed |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 
 pub mod decimal;
 pub mod exposition;
+pub mod series;
 pub mod statsd;
