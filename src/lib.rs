@@ -6,11 +6,13 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`config`] | every setting, declared once |
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
 //! | [`series`] | pure: what is known of each cumulative series, and what is owed |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 
+pub mod config;
 pub mod decimal;
 pub mod exposition;
 pub mod series;

@@ -1,0 +1,454 @@
+//! Every setting, declared once.
+//!
+//! Job: turn environment variables into a [`Settings`] value, or into a list of everything that is
+//! wrong with them. A [`Setting`] carries its name, default, accepted form and meaning; the parser,
+//! the `settings` command, the plugin's `config.json` and `docs/settings.md` are all made from
+//! [`SETTINGS`]. This module deliberately knows nothing of where the variables come from (the lookup
+//! is an argument) and performs no I/O: a host name is resolved where it is used.
+
+mod address;
+mod value;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use address::{HostPort, ScrapeAddr, StatsdAddr};
+pub use value::Tag;
+
+use crate::statsd::Format;
+
+/// One setting: an environment variable of the plugin.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable's name.
+    pub name: &'static str,
+    /// The value in force when the variable is unset or empty.
+    pub default: &'static str,
+    /// The accepted form, as a phrase that completes "takes ...".
+    pub takes: &'static str,
+    /// What it does, one or two sentences.
+    pub help: &'static str,
+}
+
+/// Where the metrics go.
+pub const STATSD_ADDR: Setting = Setting {
+    name: "STATSD_ADDR",
+    default: "",
+    takes: "udp://HOST[:PORT], HOST:PORT, unix:///PATH or unixgram:///PATH",
+    help: "Where the metrics go. Empty: DD_DOGSTATSD_URL, else DD_AGENT_HOST and DD_DOGSTATSD_PORT, \
+           else udp://127.0.0.1:8125.",
+};
+
+/// Datadog's own name for the target.
+pub const DD_DOGSTATSD_URL: Setting = Setting {
+    name: "DD_DOGSTATSD_URL",
+    default: "",
+    takes: STATSD_ADDR.takes,
+    help: "Where the metrics go when STATSD_ADDR is empty, as in Datadog's own clients.",
+};
+
+/// Datadog's own name for the target's host.
+pub const DD_AGENT_HOST: Setting = Setting {
+    name: "DD_AGENT_HOST",
+    default: "",
+    takes: "a host name or IP address",
+    help: "The Agent's host when STATSD_ADDR and DD_DOGSTATSD_URL are empty.",
+};
+
+/// Datadog's own name for the target's port.
+pub const DD_DOGSTATSD_PORT: Setting = Setting {
+    name: "DD_DOGSTATSD_PORT",
+    default: "8125",
+    takes: "a port from 1 to 65535",
+    help: "The Agent's port, used with DD_AGENT_HOST.",
+};
+
+/// The dialect of StatsD.
+pub const STATSD_FORMAT: Setting = Setting {
+    name: "STATSD_FORMAT",
+    default: "datadog",
+    takes: "datadog or etsy",
+    help: "The dialect: datadog puts labels into tags and names metrics as Datadog's OpenMetrics check \
+           does; etsy folds labels into the name, for servers without tags.",
+};
+
+/// What every metric's name begins with.
+pub const METRIC_PREFIX: Setting = Setting {
+    name: "METRIC_PREFIX",
+    default: "docker.",
+    takes: "at most 100 letters, digits, '_' and '.', a letter first; write the final dot yourself",
+    help: "Put before every metric name.",
+};
+
+/// Tags on every metric.
+pub const TAGS: Setting = Setting {
+    name: "TAGS",
+    default: "",
+    takes: "KEY:VALUE,KEY:VALUE with letters, digits and _ - : / . in them, at most 200 characters each",
+    help: "Tags put on every metric. {hostname} is replaced with the host's name.",
+};
+
+/// Datadog's unified service tag `env`.
+pub const DD_ENV: Setting = Setting {
+    name: "DD_ENV",
+    default: "",
+    takes: "a tag value: letters, digits and _ - : / .",
+    help: "Becomes the tag env:VALUE on every metric.",
+};
+
+/// Datadog's unified service tag `service`.
+pub const DD_SERVICE: Setting = Setting {
+    name: "DD_SERVICE",
+    default: "",
+    takes: DD_ENV.takes,
+    help: "Becomes the tag service:VALUE on every metric.",
+};
+
+/// Datadog's unified service tag `version`.
+pub const DD_VERSION: Setting = Setting {
+    name: "DD_VERSION",
+    default: "",
+    takes: DD_ENV.takes,
+    help: "Becomes the tag version:VALUE on every metric.",
+};
+
+/// Time between scrapes.
+pub const INTERVAL: Setting = Setting {
+    name: "INTERVAL",
+    default: "10s",
+    takes: "a duration from 10ms to 1h, such as 500ms, 10s or 1m",
+    help: "Time between scrapes. 10s is the resolution that Datadog stores.",
+};
+
+/// Limit on one scrape.
+pub const SCRAPE_TIMEOUT: Setting = Setting {
+    name: "SCRAPE_TIMEOUT",
+    default: "5s",
+    takes: INTERVAL.takes,
+    help: "The longest a whole scrape may take, body included.",
+};
+
+/// What a histogram becomes.
+pub const HISTOGRAMS: Setting = Setting {
+    name: "HISTOGRAMS",
+    default: "buckets",
+    takes: "buckets, counts or off",
+    help: "What a histogram becomes: buckets sends a counter for each bucket and the count and sum; \
+           counts sends only the count and sum; off sends nothing.",
+};
+
+/// Limit on one datagram.
+pub const MAX_PACKET_BYTES: Setting = Setting {
+    name: "MAX_PACKET_BYTES",
+    default: "auto",
+    takes: "auto, or bytes from 256 to 65507",
+    help: "The largest datagram sent. auto is 1432 over UDP and 8192 over a unix socket.",
+};
+
+/// Verbosity of the log.
+pub const LOG_LEVEL: Setting = Setting {
+    name: "LOG_LEVEL",
+    default: "info",
+    takes: "error, warn, info or debug",
+    help: "How much is logged.",
+};
+
+/// What is scraped.
+pub const SCRAPE_ADDR: Setting = Setting {
+    name: "SCRAPE_ADDR",
+    default: "unix:///run/docker/metrics.sock",
+    takes: "unix:///PATH[:/METRICS] or http://HOST:PORT/METRICS",
+    help: "What is scraped. The engine puts its own socket at the default path.",
+};
+
+/// All of them, in the order they are shown.
+pub const SETTINGS: &[&Setting] = &[
+    &STATSD_ADDR,
+    &STATSD_FORMAT,
+    &METRIC_PREFIX,
+    &TAGS,
+    &DD_ENV,
+    &DD_SERVICE,
+    &DD_VERSION,
+    &DD_DOGSTATSD_URL,
+    &DD_AGENT_HOST,
+    &DD_DOGSTATSD_PORT,
+    &INTERVAL,
+    &SCRAPE_TIMEOUT,
+    &HISTOGRAMS,
+    &MAX_PACKET_BYTES,
+    &LOG_LEVEL,
+    &SCRAPE_ADDR,
+];
+
+/// The settings in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the metrics go.
+    pub statsd_addr: StatsdAddr,
+    /// The dialect of StatsD.
+    pub statsd_format: Format,
+    /// What every metric's name begins with.
+    pub metric_prefix: String,
+    /// Tags on every metric: `TAGS`, then the unified service tags.
+    pub tags: Vec<Tag>,
+    /// Time between scrapes.
+    pub interval: Duration,
+    /// The longest a whole scrape may take.
+    pub scrape_timeout: Duration,
+    /// What a histogram becomes.
+    pub histograms: Histograms,
+    /// The largest datagram, in bytes.
+    pub max_packet_bytes: usize,
+    /// Verbosity of the log.
+    pub log_level: LogLevel,
+    /// What is scraped.
+    pub scrape_addr: ScrapeAddr,
+}
+
+/// What a histogram becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Histograms {
+    /// A counter for each bucket, and the count and sum.
+    Buckets,
+    /// The count and sum.
+    Counts,
+    /// Nothing.
+    Off,
+}
+
+/// Verbosity of the log; each level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Something was lost, or a person is needed.
+    Error,
+    /// Something is wrong and nothing is lost.
+    Warn,
+    /// A change of state.
+    Info,
+    /// Each scrape.
+    Debug,
+}
+
+/// A setting whose value is not of the accepted form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingError {
+    /// The setting's name.
+    pub name: &'static str,
+    /// The value found.
+    pub got: String,
+    /// The accepted form.
+    pub takes: &'static str,
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "setting {}: got {:?}, takes {}", self.name, self.got, self.takes)
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+/// The largest datagram over UDP: an Ethernet frame less its headers, as Datadog's clients use.
+pub const UDP_PACKET_BYTES_MAX: usize = 1432;
+/// The largest datagram over a unix socket: what the Datadog Agent reads at once.
+pub const UNIX_PACKET_BYTES_MAX: usize = 8192;
+
+impl Settings {
+    /// Reads every setting through `lookup`, which returns a variable's value if it is set.
+    ///
+    /// `hostname` replaces `{hostname}` in `TAGS`. An empty value means the default, because
+    /// `docker plugin set NAME=` is how a setting is cleared.
+    ///
+    /// # Errors
+    /// Every setting that is wrong, not only the first.
+    pub fn from_vars(
+        hostname: &str,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<SettingError>> {
+        let mut reader = Reader { lookup, errors: Vec::new(), read: Vec::new() };
+        let settings = reader.settings(hostname);
+        debug_assert!(SETTINGS.iter().all(|setting| reader.read.contains(&setting.name)));
+        match settings {
+            Some(settings) if reader.errors.is_empty() => Ok(settings),
+            _ => Err(reader.errors),
+        }
+    }
+}
+
+struct Reader<F> {
+    lookup: F,
+    errors: Vec<SettingError>,
+    read: Vec<&'static str>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// `None` only when an error was recorded.
+    fn settings(&mut self, hostname: &str) -> Option<Settings> {
+        let statsd_addr = self.statsd_addr();
+        let statsd_format = self.read(&STATSD_FORMAT, Format::from_name);
+        let metric_prefix = self.read(&METRIC_PREFIX, value::prefix);
+        let tags = self.tags(hostname);
+        let interval = self.read(&INTERVAL, value::duration);
+        let scrape_timeout = self.read(&SCRAPE_TIMEOUT, value::duration);
+        let histograms = self.read(&HISTOGRAMS, value::histograms);
+        let max_packet_bytes = self.read(&MAX_PACKET_BYTES, value::packet_bytes);
+        let log_level = self.read(&LOG_LEVEL, value::log_level);
+        let scrape_addr = self.read(&SCRAPE_ADDR, ScrapeAddr::parse);
+        let statsd_addr = statsd_addr?;
+        let default_packet_bytes = match statsd_addr {
+            StatsdAddr::Udp(_) => UDP_PACKET_BYTES_MAX,
+            StatsdAddr::Unixgram(_) => UNIX_PACKET_BYTES_MAX,
+        };
+        Some(Settings {
+            statsd_addr,
+            statsd_format: statsd_format?,
+            metric_prefix: metric_prefix?,
+            tags: tags?,
+            interval: interval?,
+            scrape_timeout: scrape_timeout?,
+            histograms: histograms?,
+            max_packet_bytes: max_packet_bytes?.unwrap_or(default_packet_bytes),
+            log_level: log_level?,
+            scrape_addr: scrape_addr?,
+        })
+    }
+
+    /// `STATSD_ADDR`, else the variables of Datadog's own clients in their own order.
+    fn statsd_addr(&mut self) -> Option<StatsdAddr> {
+        let own = self.read_optional(&STATSD_ADDR, StatsdAddr::parse);
+        let url = self.read_optional(&DD_DOGSTATSD_URL, StatsdAddr::parse);
+        let host = self.read_optional(&DD_AGENT_HOST, value::host);
+        let port = self.read(&DD_DOGSTATSD_PORT, value::port);
+        let (own, url, host, port) = (own?, url?, host?, port?);
+        let host = host.unwrap_or_else(|| "127.0.0.1".to_owned());
+        Some(own.or(url).unwrap_or(StatsdAddr::Udp(HostPort { host, port })))
+    }
+
+    fn tags(&mut self, hostname: &str) -> Option<Vec<Tag>> {
+        let tags = self.read(&TAGS, |text| value::tags(text, hostname));
+        let unified = [("env", &DD_ENV), ("service", &DD_SERVICE), ("version", &DD_VERSION)]
+            .map(|(key, setting)| self.read_optional(setting, |text| value::unified_tag(key, text)));
+        let mut tags = tags?;
+        for tag in unified {
+            tags.extend(tag?);
+        }
+        Some(tags)
+    }
+
+    /// The setting's value or its default; `None` records an error.
+    fn read<T>(&mut self, setting: &'static Setting, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.read.push(setting.name);
+        let text = self.lookup(setting);
+        let text = if text.is_empty() { setting.default } else { &text };
+        let value = parse(text);
+        if value.is_none() {
+            self.errors.push(SettingError { name: setting.name, got: text.to_owned(), takes: setting.takes });
+        }
+        value
+    }
+
+    /// As [`Self::read`], for a setting that may stay empty: `Some(None)`.
+    #[expect(clippy::option_option, reason = "the outer one is the parse, the inner one the setting")]
+    fn read_optional<T>(
+        &mut self,
+        setting: &'static Setting,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.read(setting, |text| if text.is_empty() { Some(None) } else { parse(text).map(Some) })
+    }
+
+    fn lookup(&self, setting: &Setting) -> String {
+        (self.lookup)(setting.name).map_or_else(String::new, |text| text.trim().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(vars: &[(&str, &str)]) -> Result<Settings, Vec<SettingError>> {
+        Settings::from_vars("host-1", |name| {
+            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn defaults_alone_are_valid() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.statsd_addr.to_string(), "udp://127.0.0.1:8125");
+        assert_eq!(settings.scrape_addr.to_string(), "unix:///run/docker/metrics.sock");
+        assert_eq!(settings.interval, Duration::from_secs(10));
+        assert_eq!(settings.max_packet_bytes, UDP_PACKET_BYTES_MAX);
+        assert_eq!(settings.metric_prefix, "docker.");
+    }
+
+    #[test]
+    fn an_empty_value_means_the_default() {
+        let empty: Vec<_> = SETTINGS.iter().map(|setting| (setting.name, "")).collect();
+        assert_eq!(settings(&empty), settings(&[]));
+    }
+
+    #[test]
+    fn target_follows_the_order_of_datadogs_clients() {
+        let all = [
+            ("STATSD_ADDR", "unix:///run/a.sock"),
+            ("DD_DOGSTATSD_URL", "udp://agent:1"),
+            ("DD_AGENT_HOST", "10.0.0.1"),
+            ("DD_DOGSTATSD_PORT", "99"),
+        ];
+        let target = |vars: &[(&str, &str)]| settings(vars).unwrap().statsd_addr.to_string();
+        assert_eq!(target(&all), "unixgram:///run/a.sock");
+        assert_eq!(target(&all[1..]), "udp://agent:1");
+        assert_eq!(target(&all[2..]), "udp://10.0.0.1:99");
+        assert_eq!(target(&all[3..]), "udp://127.0.0.1:99");
+    }
+
+    #[test]
+    fn unix_sockets_get_larger_datagrams_unless_set() {
+        let unix = ("STATSD_ADDR", "unix:///run/a.sock");
+        assert_eq!(settings(&[unix]).unwrap().max_packet_bytes, UNIX_PACKET_BYTES_MAX);
+        let set = settings(&[unix, ("MAX_PACKET_BYTES", "1000")]).unwrap();
+        assert_eq!(set.max_packet_bytes, 1000);
+    }
+
+    #[test]
+    fn unified_service_tags_follow_the_tags() {
+        let settings =
+            settings(&[("TAGS", "team:core,host:{hostname}"), ("DD_ENV", "prod"), ("DD_VERSION", "1.2")]);
+        let tags: Vec<_> = settings.unwrap().tags.iter().map(ToString::to_string).collect();
+        assert_eq!(tags, ["team:core", "host:host-1", "env:prod", "version:1.2"]);
+    }
+
+    #[test]
+    fn every_wrong_setting_is_listed_with_what_it_takes() {
+        let wrong = [
+            ("STATSD_ADDR", "ftp://x"),
+            ("DD_DOGSTATSD_URL", "x"),
+            ("DD_AGENT_HOST", "a b"),
+            ("DD_DOGSTATSD_PORT", "0"),
+            ("STATSD_FORMAT", "json"),
+            ("METRIC_PREFIX", "9."),
+            ("TAGS", "a|b"),
+            ("DD_ENV", "a,b"),
+            ("DD_SERVICE", "a b"),
+            ("DD_VERSION", "a#b"),
+            ("INTERVAL", "10"),
+            ("SCRAPE_TIMEOUT", "2h"),
+            ("HISTOGRAMS", "yes"),
+            ("MAX_PACKET_BYTES", "10"),
+            ("LOG_LEVEL", "loud"),
+            ("SCRAPE_ADDR", "run/docker"),
+        ];
+        let errors = settings(&wrong).unwrap_err();
+        for (name, got) in wrong {
+            let error = errors.iter().find(|error| error.name == name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(error.got, got);
+        }
+        assert_eq!(errors.len(), SETTINGS.len());
+        assert_eq!(
+            errors.iter().find(|error| error.name == "LOG_LEVEL").unwrap().to_string(),
+            "setting LOG_LEVEL: got \"loud\", takes error, warn, info or debug"
+        );
+    }
+}
