@@ -10,9 +10,11 @@
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
 //! | [`series`] | pure: what is known of each cumulative series, and what is owed |
+//! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 
 pub mod config;
+pub mod convert;
 pub mod decimal;
 pub mod exposition;
 pub mod series;

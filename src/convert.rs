@@ -1,0 +1,344 @@
+//! From scrapes to datagrams: the only module that knows both vocabularies.
+//!
+//! It decides which scrape counts, what each sample becomes and under which name, and hands the lines
+//! to the packer. `docs/mapping.md` is this module in prose. Pure: a body in, datagrams out; whoever
+//! sends them says with [`Converter::taken`] which were taken.
+
+mod name;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::config::{Histograms, Settings};
+use crate::decimal::{Decimal, Number};
+use crate::exposition::{self, Exposition, Labels, LineError, Role, Sample};
+use crate::series::{Continuity, Series, SeriesId};
+use crate::statsd::{Encoder, Format, Kind, Metric, Packets, Pushed};
+
+/// Two readings of one process's start time may differ by this much: the kernel derives it from the
+/// wall clock, which is set from time to time.
+const PROCESS_START_JITTER_S: &str = "1";
+
+/// Where counting begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the first complete scrape, which sends no counts.
+    FirstScrape,
+    /// At zero: the first scrape sends every count whole.
+    Zero,
+}
+
+/// Turns scrapes into datagrams; remembers what counters need.
+#[derive(Debug)]
+pub struct Converter {
+    format: Format,
+    histograms: Histograms,
+    /// Put before a label whose name is a reserved tag key of Datadog's.
+    namespace: String,
+    packet_bytes_max: usize,
+    encoder: Encoder,
+    series: Series<Role>,
+    start: Start,
+    scraped: bool,
+    process_start: Option<Decimal>,
+}
+
+/// What one complete scrape became.
+#[derive(Debug)]
+pub struct Conversion {
+    packets: Packets<SeriesId>,
+    /// What was counted on the way.
+    pub counts: Counts,
+}
+
+impl Conversion {
+    /// The datagrams in order, each with the series whose growth it delivers.
+    #[must_use]
+    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = (&[u8], &[SeriesId])> {
+        self.packets.datagrams()
+    }
+}
+
+/// Counts of one scrape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Samples read.
+    pub samples: usize,
+    /// Metrics written.
+    pub metrics: usize,
+    /// Lines skipped because they are malformed.
+    pub malformed: usize,
+    /// Values that are NaN or infinite, which StatsD has no meaning for.
+    pub not_finite: usize,
+    /// Cumulative values below zero, which cannot be.
+    pub negative: usize,
+    /// Samples whose series stood in the scrape before.
+    pub repeated: usize,
+    /// Metrics that are larger than a datagram.
+    pub too_large: usize,
+}
+
+/// Why a scrape counts for nothing. Nothing that is known of any series changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incomplete {
+    /// No sample at all.
+    Empty,
+    /// The engine is starting: its gauges are zero and `engine_daemon_engine_info` is missing
+    /// (engines 20.10 to 29).
+    EngineStarting,
+    /// More lines are malformed than are samples, so this is no exposition.
+    Malformed {
+        /// How many are malformed.
+        lines: usize,
+        /// The first of them, from 1.
+        first: usize,
+        /// What is wrong with it.
+        error: LineError,
+    },
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => out.write_str("the body holds no sample"),
+            Self::EngineStarting => {
+                out.write_str("the engine is still starting (engine_daemon_engine_info is missing)")
+            }
+            Self::Malformed { lines, first, error } => {
+                write!(out, "the body is no Prometheus text: {lines} malformed lines, line {first}: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Incomplete {}
+
+/// A label's name and value.
+type Label<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+impl Converter {
+    /// A converter that knows nothing yet.
+    #[must_use]
+    pub fn new(settings: &Settings, start: Start) -> Self {
+        let tags = settings.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_deref()));
+        Self {
+            format: settings.statsd_format,
+            histograms: settings.histograms,
+            namespace: name::namespace(&settings.metric_prefix),
+            packet_bytes_max: settings.max_packet_bytes,
+            encoder: Encoder::new(settings.statsd_format, &settings.metric_prefix, tags),
+            series: Series::default(),
+            start,
+            scraped: false,
+            process_start: None,
+        }
+    }
+
+    /// How many cumulative series are known.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Converts the body of one scrape.
+    ///
+    /// # Errors
+    /// The scrape is not complete; nothing that is known changed.
+    pub fn convert(&mut self, body: &[u8]) -> Result<Conversion, Incomplete> {
+        let exposition = exposition::parse(body);
+        complete(&exposition)?;
+        let continuity = self.continuity(&exposition);
+        let mut conversion = Conversion {
+            packets: Packets::new(self.packet_bytes_max),
+            counts: Counts {
+                samples: exposition.samples.len(),
+                malformed: exposition.malformed,
+                ..Counts::default()
+            },
+        };
+        self.series.begin_scrape();
+        for sample in &exposition.samples {
+            self.sample(sample, continuity, &mut conversion);
+        }
+        self.send_gone(&mut conversion);
+        conversion.packets.finish();
+        Ok(conversion)
+    }
+
+    /// A datagram was taken, and with it the growth of these series.
+    pub fn taken(&mut self, carried: &[SeriesId]) {
+        for id in carried {
+            self.series.settle(*id);
+        }
+    }
+
+    fn continuity(&mut self, exposition: &Exposition<'_>) -> Continuity {
+        let before = self.process_start;
+        self.process_start = process_start(exposition);
+        let is_first = !std::mem::replace(&mut self.scraped, true);
+        let jitter = decimal(PROCESS_START_JITTER_S);
+        match (before, self.process_start) {
+            _ if is_first && self.start == Start::FirstScrape => Continuity::Baseline,
+            (Some(before), Some(now)) if !now.is_within(jitter, before) => Continuity::Restarted,
+            _ => Continuity::Continued,
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>, continuity: Continuity, conversion: &mut Conversion) {
+        let Some(kind) = self.kind(sample) else { return };
+        let labels = canonical(&sample.labels);
+        let counts = &mut conversion.counts;
+        match (kind, sample.value) {
+            (Kind::Gauge, Number::Finite(value)) => {
+                self.push(conversion, &sample.name, &labels, sample.role, value, None);
+            }
+            (Kind::Gauge, Number::NotFinite) => counts.not_finite += 1,
+            (Kind::Counter, Number::Finite(value)) if !value.is_negative() => {
+                let key = key(&sample.name, &labels);
+                match self.series.observe(&key, sample.role, value, continuity) {
+                    Some((_, owed)) if owed.is_zero() => {}
+                    Some((id, owed)) => {
+                        self.push(conversion, &sample.name, &labels, sample.role, owed, Some(id));
+                    }
+                    None => counts.repeated += 1,
+                }
+            }
+            (Kind::Counter, value) => {
+                self.series.keep(&key(&sample.name, &labels));
+                match value {
+                    Number::Finite(_) => counts.negative += 1,
+                    Number::NotFinite => counts.not_finite += 1,
+                }
+            }
+        }
+    }
+
+    /// What a sample is to a StatsD server; `None` if it is not sent.
+    fn kind(&self, sample: &Sample<'_>) -> Option<Kind> {
+        match (sample.role, self.histograms) {
+            (Role::HistogramBucket | Role::HistogramCount | Role::HistogramSum, Histograms::Off)
+            | (Role::HistogramBucket, Histograms::Counts)
+            | (Role::Created, _) => None,
+            // The same number as `_count`.
+            (Role::HistogramBucket, Histograms::Buckets) => {
+                (!sample.labels.get("le").is_some_and(|le| name::is_infinite(&le))).then_some(Kind::Counter)
+            }
+            (Role::Gauge | Role::Untyped | Role::SummaryQuantile, _) => Some(Kind::Gauge),
+            _ => Some(Kind::Counter),
+        }
+    }
+
+    /// Growth of series that this scrape no longer has, seen in earlier scrapes and not delivered.
+    fn send_gone(&mut self, conversion: &mut Conversion) {
+        for gone in self.series.end_scrape() {
+            let line = format!("{} 0", gone.key);
+            if let Some((name, labels)) = exposition::parse_sample(&line) {
+                let labels: Vec<_> = labels.iter().collect();
+                self.push(conversion, &name, &labels, gone.tag, gone.owed, Some(gone.id));
+            }
+        }
+    }
+
+    fn push(
+        &mut self,
+        conversion: &mut Conversion,
+        name: &str,
+        labels: &[Label<'_>],
+        role: Role,
+        value: Decimal,
+        series: Option<SeriesId>,
+    ) {
+        let kind = if series.is_some() { Kind::Counter } else { Kind::Gauge };
+        let encoder = &mut self.encoder;
+        let pushed = match self.format {
+            Format::Datadog => {
+                let name = name::datadog_name(name, role);
+                let tags = name::datadog_tags(labels, role, &self.namespace);
+                let metric = Metric { name: &name, tags: &tags, kind, value };
+                conversion.packets.push(series, |out| encoder.encode(&metric, out))
+            }
+            Format::Etsy => {
+                let metric = Metric { name, tags: labels, kind, value };
+                conversion.packets.push(series, |out| encoder.encode(&metric, out))
+            }
+        };
+        match pushed {
+            Pushed::Packed => conversion.counts.metrics += 1,
+            Pushed::TooLarge => {
+                conversion.counts.too_large += 1;
+                // It will never fit, so owing it would only keep it for ever.
+                if let Some(id) = series {
+                    self.series.settle(id);
+                }
+            }
+        }
+    }
+}
+
+fn complete(exposition: &Exposition<'_>) -> Result<(), Incomplete> {
+    let has = |name: &str| exposition.samples.iter().any(|sample| sample.name == name);
+    match exposition.first_malformed {
+        Some((first, error)) if exposition.malformed > exposition.samples.len() => {
+            Err(Incomplete::Malformed { lines: exposition.malformed, first, error })
+        }
+        _ if exposition.samples.is_empty() => Err(Incomplete::Empty),
+        _ if has("engine_daemon_engine_cpus_cpus") && !has("engine_daemon_engine_info") => {
+            Err(Incomplete::EngineStarting)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn process_start(exposition: &Exposition<'_>) -> Option<Decimal> {
+    let sample = exposition.samples.iter().find(|sample| sample.name == "process_start_time_seconds")?;
+    match sample.value {
+        Number::Finite(value) => Some(value),
+        Number::NotFinite => None,
+    }
+}
+
+/// Labels in one order, whatever order a scrape has them in: by name, `le` and `quantile` last, as
+/// Prometheus' own client writes them. An empty value is no label.
+fn canonical<'a>(labels: &Labels<'a>) -> Vec<Label<'a>> {
+    let mut labels: Vec<_> = labels.iter().filter(|(_, value)| !value.is_empty()).collect();
+    let rank = |name: &str| matches!(name, "le" | "quantile");
+    labels.sort_by(|(left, _), (right, _)| (rank(left), left).cmp(&(rank(right), right)));
+    labels
+}
+
+/// The identity of a series: a sample's text up to its value, so that it can be read again.
+fn key(name: &str, labels: &[Label<'_>]) -> String {
+    let mut key = String::with_capacity(64);
+    key.push('{');
+    push_quoted(&mut key, name);
+    for (name, value) in labels {
+        key.push(',');
+        push_quoted(&mut key, name);
+        key.push('=');
+        push_quoted(&mut key, value);
+    }
+    key.push('}');
+    key
+}
+
+fn push_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '\n' => out.push_str("\\n"),
+            '"' | '\\' => out.extend(['\\', char]),
+            _ => out.push(char),
+        }
+    }
+    out.push('"');
+}
+
+fn decimal(text: &str) -> Decimal {
+    match Number::parse(text) {
+        Some(Number::Finite(value)) => value,
+        _ => Decimal::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+use super::*;
+
+fn settings(vars: &[(&str, &str)]) -> Settings {
+    Settings::from_vars("host-1", |name| {
+        vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+    .unwrap()
+}
+
+fn text(conversion: &Conversion) -> String {
+    conversion.datagrams().map(|(bytes, _)| str::from_utf8(bytes).unwrap()).collect()
+}
+
+/// What is sent for the last of these bodies when all before it were sent.
+fn last(vars: &[(&str, &str)], start: Start, bodies: &[&str]) -> String {
+    let mut converter = Converter::new(&settings(vars), start);
+    let mut sent = String::new();
+    for body in bodies {
+        let conversion = converter.convert(body.as_bytes()).unwrap();
+        conversion.datagrams().for_each(|(_, carried)| converter.taken(carried));
+        sent = text(&conversion);
+    }
+    sent
+}
+
+#[track_caller]
+fn check(vars: &[(&str, &str)], body: &str, expected: &[&str]) {
+    assert_eq!(last(vars, Start::Zero, &[body]).lines().collect::<Vec<_>>(), expected);
+}
+
+const ETSY: &[(&str, &str)] = &[("STATSD_FORMAT", "etsy")];
+
+const KINDS: &str = "\
+# TYPE c_total counter
+c_total{l=\"v\"} 3
+# TYPE g gauge
+g -1.5
+# TYPE h histogram
+h_bucket{a=\"b\",le=\"5\"} 2
+h_bucket{a=\"b\",le=\"+Inf\"} 4
+h_sum{a=\"b\"} 0.75
+h_count{a=\"b\"} 4
+# TYPE s summary
+s{quantile=\"0.5\"} 7
+s{quantile=\"0.99\"} NaN
+s_sum 9
+s_count 2
+# TYPE u untyped
+u 1
+# TYPE i gauge
+i_info{version=\"1+2\"} 1
+";
+
+#[test]
+fn every_kind_for_datadog() {
+    check(
+        &[],
+        KINDS,
+        &[
+            "docker.c.count:3|c|#l:v",
+            "docker.g:-1.5|g",
+            "docker.h.bucket:2|c|#a:b,upper_bound:5.0",
+            "docker.h.sum:0.75|c|#a:b",
+            "docker.h.count:4|c|#a:b",
+            "docker.s.quantile:7|g|#quantile:0.5",
+            "docker.s.sum:9|c",
+            "docker.s.count:2|c",
+            "docker.u:1|g",
+            "docker.i_info:1|g|#docker_version:1_2",
+        ],
+    );
+}
+
+#[test]
+fn every_kind_for_etsy() {
+    check(
+        ETSY,
+        KINDS,
+        &[
+            "docker.c_total.l.v:3|c",
+            "docker.g:0|g",
+            "docker.g:-1.5|g",
+            "docker.h_bucket.a.b.le.5:2|c",
+            "docker.h_sum.a.b:0.75|c",
+            "docker.h_count.a.b:4|c",
+            "docker.s.quantile.0_5:7|g",
+            "docker.s_sum:9|c",
+            "docker.s_count:2|c",
+            "docker.u:1|g",
+            "docker.i_info.version.1_2:1|g",
+        ],
+    );
+}
+
+#[test]
+fn histograms_as_counts_or_not_at_all() {
+    let histogram = "# TYPE h histogram\nh_bucket{le=\"5\"} 2\nh_sum 1\nh_count 4\n";
+    check(&[("HISTOGRAMS", "counts")], histogram, &["docker.h.sum:1|c", "docker.h.count:4|c"]);
+    check(&[("HISTOGRAMS", "off")], histogram, &[]);
+}
+
+#[test]
+fn tags_of_the_settings_follow_the_labels() {
+    let vars = &[("TAGS", "team:core,on:{hostname}"), ("DD_ENV", "prod"), ("METRIC_PREFIX", "x.")];
+    check(vars, "a{env=\"e\"} 1\n", &["x.a:1|g|#x_env:e,team:core,on:host-1,env:prod"]);
+}
+
+#[test]
+fn nothing_in_a_label_can_add_a_line_a_field_or_a_tag() {
+    let hostile = "a{b=\"x\\nevil:1|c|#t:u,v\"} 1\n";
+    check(&[], hostile, &["docker.a:1|g|#b:x_evil:1_c__t:u_v"]);
+    check(ETSY, hostile, &["docker.a.b.x_evil_1_c__t_u_v:1|g"]);
+    check(&[], "{\"a\\nb:1|c\"} 1\n", &["docker.a_b_1_c:1|g"]);
+}
+
+#[test]
+fn the_first_scrape_sends_gauges_and_no_counts() {
+    assert_eq!(last(&[], Start::FirstScrape, &[KINDS]).matches("|c").count(), 0);
+    assert_eq!(last(&[], Start::FirstScrape, &[KINDS]).matches("|g").count(), 4);
+}
+
+fn counter(value: &str) -> String {
+    format!("# TYPE a counter\na {value}\n")
+}
+
+#[track_caller]
+fn check_counter(values: &[&str], expected: &str) {
+    let bodies: Vec<_> = values.iter().map(|value| counter(value)).collect();
+    let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+    let expected = if expected.is_empty() { String::new() } else { format!("docker.a.count:{expected}|c\n") };
+    assert_eq!(last(&[], Start::FirstScrape, &bodies), expected);
+}
+
+#[test]
+fn counters_are_sent_as_exact_differences() {
+    check_counter(&["40"], "");
+    check_counter(&["40", "40"], "");
+    check_counter(&["40", "42"], "2");
+    check_counter(&["0.25", "0.75"], "0.5");
+    check_counter(&["9007199254740993", "9007199254740995"], "2");
+    check_counter(&["100", "3"], "3");
+    check_counter(&["5", "NaN", "7"], "2");
+    check_counter(&["5", "+Inf"], "");
+    check_counter(&["5", "-1", "7"], "2");
+}
+
+#[test]
+fn labels_in_another_order_are_the_same_series() {
+    let first = "# TYPE a counter\na{x=\"1\",y=\"2\"} 5\n";
+    let second = "# TYPE a counter\na{y=\"2\",x=\"1\",z=\"\"} 6\n";
+    assert_eq!(last(&[], Start::FirstScrape, &[first, second]), "docker.a.count:1|c|#x:1,y:2\n");
+}
+
+#[test]
+fn a_changed_start_time_resets_every_counter() {
+    let body = |start: &str, value: &str| format!("{}process_start_time_seconds {start}\n", counter(value));
+    let sent = |start: &str| {
+        let (first, second) = (body("1763824000.12", "5"), body(start, "7"));
+        last(&[], Start::FirstScrape, &[&first, &second]).lines().next().unwrap().to_owned()
+    };
+    assert_eq!(sent("1763824000.12"), "docker.a.count:2|c");
+    assert_eq!(sent("1763824001.12"), "docker.a.count:2|c", "the clock was set by a second");
+    assert_eq!(sent("1763824001.13"), "docker.a.count:7|c");
+    assert_eq!(sent("1763823990.00"), "docker.a.count:7|c");
+}
+
+#[test]
+fn an_incomplete_scrape_changes_nothing() {
+    let starting = format!("{}engine_daemon_engine_cpus_cpus 0\n", counter("9"));
+    for (body, error) in [
+        ("", "the body holds no sample"),
+        ("# TYPE a counter\n", "the body holds no sample"),
+        (&starting, "the engine is still starting (engine_daemon_engine_info is missing)"),
+        (
+            "<html>\n<body>\na 9\n",
+            "the body is no Prometheus text: 2 malformed lines, line 1: no metric name",
+        ),
+    ] {
+        let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+        converter.convert(counter("5").as_bytes()).unwrap();
+        assert_eq!(converter.convert(body.as_bytes()).unwrap_err().to_string(), error);
+        assert_eq!(text(&converter.convert(counter("6").as_bytes()).unwrap()), "docker.a.count:1|c\n");
+    }
+}
+
+#[test]
+fn a_malformed_line_costs_only_itself() {
+    let body = format!("b{{ 1\n{}# TYPE x unknown\nx 1\n", counter("6"));
+    assert_eq!(last(&[], Start::FirstScrape, &[&counter("5"), &body]), "docker.a.count:1|c\ndocker.x:1|g\n");
+}
+
+#[test]
+fn growth_of_a_refused_datagram_is_in_the_next_difference() {
+    let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+    converter.convert(counter("5").as_bytes()).unwrap();
+    assert_eq!(text(&converter.convert(counter("6").as_bytes()).unwrap()), "docker.a.count:1|c\n");
+    let conversion = converter.convert(counter("8").as_bytes()).unwrap();
+    assert_eq!(text(&conversion), "docker.a.count:3|c\n");
+    conversion.datagrams().for_each(|(_, carried)| converter.taken(carried));
+    assert_eq!(text(&converter.convert(counter("8").as_bytes()).unwrap()), "");
+}
+
+#[test]
+fn a_series_that_left_while_it_owed_is_sent_under_its_own_name() {
+    let labelled = |value: &str| format!("# TYPE a counter\na{{b=\"x\\\"y\",c=\"\\n\"}} {value}\n");
+    let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+    converter.convert(labelled("5").as_bytes()).unwrap();
+    let refused = text(&converter.convert(labelled("6").as_bytes()).unwrap());
+    assert_eq!(refused, "docker.a.count:1|c|#b:x_y,c:_\n");
+    assert_eq!(text(&converter.convert(b"other 1\n").unwrap()), format!("docker.other:1|g\n{refused}"));
+}
+
+#[test]
+fn what_is_larger_than_a_datagram_is_counted_and_not_owed() {
+    let labels: String = (0..20).map(|label| format!("l{label}=\"{}\",", "v".repeat(30))).collect();
+    let body = format!("# TYPE a counter\na{{{labels}}} 1\n");
+    let mut converter = Converter::new(&settings(&[("MAX_PACKET_BYTES", "256")]), Start::Zero);
+    let conversion = converter.convert(body.as_bytes()).unwrap();
+    assert_eq!((conversion.counts.too_large, conversion.datagrams().len()), (1, 0));
+    assert_eq!(converter.convert(body.as_bytes()).unwrap().counts.too_large, 0);
+}
+
+#[test]
+fn a_sample_that_stands_twice_counts_once() {
+    let mut converter = Converter::new(&settings(&[]), Start::Zero);
+    let conversion = converter.convert(b"# TYPE a counter\na 1\na 2\n").unwrap();
+    assert_eq!((text(&conversion).as_str(), conversion.counts.repeated), ("docker.a.count:1|c\n", 1));
+}
+
+#[test]
+fn datagrams_of_a_real_scrape_hold_whole_lines_within_the_limit() {
+    let body = std::fs::read("tests/fixtures/scrapes/engine-28.5.2-swarm-manager.prom").unwrap();
+    for format in ["datadog", "etsy"] {
+        let mut converter = Converter::new(&settings(&[("STATSD_FORMAT", format)]), Start::Zero);
+        let conversion = converter.convert(&body).unwrap();
+        assert!(conversion.datagrams().len() > 10);
+        for (bytes, _) in conversion.datagrams() {
+            assert!(bytes.len() <= 1432 && bytes.ends_with(b"\n"));
+        }
+    }
+}
