@@ -7,6 +7,8 @@
 //! | module | job |
 //! |---|---|
 //! | [`config`] | every setting, declared once |
+//! | [`plugin`] | the engine's side: the plugin protocol on a unix socket |
+//! | [`http`] | the only user of async-h1 and http-types, and the fences around them |
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
 //! | [`series`] | pure: what is known of each cumulative series, and what is owed |
@@ -17,5 +19,7 @@ pub mod config;
 pub mod convert;
 pub mod decimal;
 pub mod exposition;
+pub mod http;
+pub mod plugin;
 pub mod series;
 pub mod statsd;

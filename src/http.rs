@@ -1,0 +1,29 @@
+//! HTTP/1.1 over any stream: the only user of async-h1 and http-types.
+//!
+//! Both crates are unmaintained, and handed raw bytes they hang, panic, close without an answer or
+//! pass a cut body as whole. So nothing reaches them that was not looked at first: heads are read
+//! whole and bounded ([`head`]), requests are decoded from memory ([`server`]), and the framing of a
+//! response is followed byte by byte on its way ([`client`], [`framing`]). Each fence names the defect
+//! it is there for and has a test that fails without it. Replacing the crates means replacing this
+//! module.
+
+pub mod client;
+mod framing;
+mod head;
+pub mod server;
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_io::Timer;
+use smol::future::FutureExt;
+
+/// `work`, or `None` once `limit` has passed. Work that is ready wins.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let work = async { Some(work.await) };
+    let late = async {
+        Timer::after(limit).await;
+        None
+    };
+    work.or(late).await
+}

@@ -1,0 +1,201 @@
+//! Follows the framing of a chunked body on its way into async-h1's decoder.
+//!
+//! That decoder has three defects at the end of a body: it sleeps for ever when the final CR and LF
+//! arrive in two reads, it panics on a trailer outside ASCII, and it takes a stream that ends behind
+//! the last chunk's size as whole. So the end is held back until it is there completely, a trailer is
+//! refused, and a missing end is an error.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use smol::io::AsyncRead;
+
+/// More digits than a chunk that fits the memory needs.
+const SIZE_DIGITS_MAX: u32 = 8;
+
+/// Where in a chunked body the next byte is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Size { size: u64, digits: u32 },
+    SizeLf { size: u64 },
+    Data { left: u64 },
+    DataCr,
+    DataLf,
+    EndCr,
+    EndLf,
+    End,
+}
+
+/// A reader of a chunked body that passes everything on but its end, which it passes on in one piece.
+#[derive(Debug)]
+pub(super) struct ChunkFence<R> {
+    inner: R,
+    state: State,
+    /// The line end of the body that was not handed on yet.
+    end: &'static [u8],
+}
+
+impl<R> ChunkFence<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, state: State::Size { size: 0, digits: 0 }, end: b"\r\n" }
+    }
+
+    /// Follows these bytes; returns how many of them may be handed on.
+    fn follow(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut passed = 0;
+        while let Some(byte) = bytes.get(passed) {
+            let (state, count) = match (self.state, byte) {
+                (State::Size { size, digits }, b'\r') if digits > 0 => (State::SizeLf { size }, 1),
+                (State::Size { size, digits }, byte) if digits < SIZE_DIGITS_MAX => {
+                    let digit = char::from(*byte).to_digit(16).ok_or_else(|| broken("a chunk's size"))?;
+                    (State::Size { size: size * 16 + u64::from(digit), digits: digits + 1 }, 1)
+                }
+                (State::SizeLf { size: 0 }, b'\n') => (State::EndCr, 1),
+                (State::SizeLf { size }, b'\n') => (State::Data { left: size }, 1),
+                (State::Data { left }, _) => {
+                    let here = (bytes.len() - passed).min(usize::try_from(left).unwrap_or(usize::MAX));
+                    match left - here as u64 {
+                        0 => (State::DataCr, here),
+                        left => (State::Data { left }, here),
+                    }
+                }
+                (State::DataCr, b'\r') => (State::DataLf, 1),
+                (State::DataLf, b'\n') => (State::Size { size: 0, digits: 0 }, 1),
+                (State::EndCr | State::EndLf | State::End, _) => {
+                    self.follow_end(bytes.get(passed..).unwrap_or_default())?;
+                    return Ok(passed);
+                }
+                _ => return Err(broken("a chunk")),
+            };
+            self.state = state;
+            passed += count;
+        }
+        Ok(passed)
+    }
+
+    fn follow_end(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for byte in bytes {
+            self.state = match (self.state, byte) {
+                (State::EndCr, b'\r') => State::EndLf,
+                (State::EndLf, b'\n') => State::End,
+                // The response is over; this connection is not used again.
+                (State::End, _) => break,
+                _ => return Err(broken("the end of the body: trailers are not accepted")),
+            };
+        }
+        Ok(())
+    }
+}
+
+fn broken(place: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("malformed chunked body at {place}"))
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for ChunkFence<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        loop {
+            if this.state == State::End {
+                let count = this.end.len().min(buffer.len());
+                let (now, later) = this.end.split_at_checked(count).unwrap_or_default();
+                buffer.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+                this.end = later;
+                return Poll::Ready(Ok(count));
+            }
+            let count = match Pin::new(&mut this.inner).poll_read(context, buffer) {
+                Poll::Ready(Ok(0)) => {
+                    let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut short");
+                    return Poll::Ready(Err(cut));
+                }
+                Poll::Ready(Ok(count)) => count,
+                other => return other,
+            };
+            match this.follow(buffer.get(..count).unwrap_or_default()) {
+                // Nothing to hand on yet: returning 0 would say that the stream has ended.
+                Ok(0) => {}
+                passed => return Poll::Ready(passed),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smol::io::AsyncReadExt;
+
+    use super::*;
+
+    /// Gives one piece a read.
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl AsyncRead for Pieces {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            if self.0.is_empty() {
+                return Poll::Ready(Ok(0));
+            }
+            let piece = self.0.remove(0);
+            buffer[..piece.len()].copy_from_slice(&piece);
+            Poll::Ready(Ok(piece.len()))
+        }
+    }
+
+    fn read(pieces: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
+        let mut fence = ChunkFence::new(Pieces(pieces.iter().map(|piece| piece.to_vec()).collect()));
+        smol::block_on(async {
+            let mut reads = Vec::new();
+            let mut buffer = [0; 64];
+            loop {
+                match fence.read(&mut buffer).await? {
+                    0 => return Ok(reads),
+                    count => reads.push(buffer[..count].to_vec()),
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn bytes_pass_unchanged_and_the_end_in_one_piece() {
+        let body = b"4\r\nWiki\r\nA\r\n0123456789\r\n0\r\n\r\n";
+        for cut in 1..body.len() {
+            let reads = read(&[&body[..cut], &body[cut..]]).unwrap();
+            assert_eq!(reads.concat(), body, "cut at {cut}");
+            assert_eq!(reads.last().unwrap(), b"\r\n", "cut at {cut}");
+        }
+        let single: Vec<&[u8]> = body.chunks(1).collect();
+        assert_eq!(read(&single).unwrap().last().unwrap(), b"\r\n");
+    }
+
+    #[test]
+    fn a_body_without_its_end_is_an_error_wherever_it_is_cut() {
+        let body = b"4\r\nWiki\r\n0\r\n\r\n";
+        for cut in 0..body.len() {
+            let error = read(&[&body[..cut]].map(|piece| piece as &[u8])).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn trailers_extensions_and_malformed_sizes_are_refused() {
+        for body in [
+            "0\r\nA: \u{e9}\r\n\r\n",
+            "0\r\nA: b\r\n\r\n",
+            "4;x=y\r\nWiki\r\n0\r\n\r\n",
+            "\r\n\r\n",
+            "g\r\n",
+            "4\r\nWiki0\r\n\r\n",
+            "4\nWiki",
+            "fffffffff\r\n",
+        ] {
+            assert_eq!(read(&[body.as_bytes()]).unwrap_err().kind(), io::ErrorKind::InvalidData, "{body:?}");
+        }
+    }
+}
