@@ -8,18 +8,28 @@
 //! |---|---|
 //! | [`config`] | every setting, declared once |
 //! | [`plugin`] | the engine's side: the plugin protocol on a unix socket |
+//! | [`collector`] | the loop between StartMetrics and the end of the process |
+//! | [`scrape`] | one `GET /metrics`: complete or nothing |
 //! | [`http`] | the only user of async-h1 and http-types, and the fences around them |
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
 //! | [`series`] | pure: what is known of each cumulative series, and what is owed |
 //! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
+//! | [`sink`] | sends datagrams |
+//! | [`resolve`] | host names to addresses |
+//! | [`log`] | bounded lines for the engine's log |
 
+pub mod collector;
 pub mod config;
 pub mod convert;
 pub mod decimal;
 pub mod exposition;
 pub mod http;
+pub mod log;
 pub mod plugin;
+pub mod resolve;
+pub mod scrape;
 pub mod series;
+pub mod sink;
 pub mod statsd;
