@@ -6,6 +6,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`cli`] | the command line: which command, its arguments, its exit code |
 //! | [`config`] | every setting, declared once |
 //! | [`plugin`] | the engine's side: the plugin protocol on a unix socket |
 //! | [`collector`] | the loop between StartMetrics and the end of the process |
@@ -18,14 +19,17 @@
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
+//! | [`listen`] | a StatsD listener for people |
 //! | [`log`] | bounded lines for the engine's log |
 
+pub mod cli;
 pub mod collector;
 pub mod config;
 pub mod convert;
 pub mod decimal;
 pub mod exposition;
 pub mod http;
+pub mod listen;
 pub mod log;
 pub mod plugin;
 pub mod resolve;

@@ -1,0 +1,84 @@
+//! The two commands that scrape: wiring of the parts on one thread.
+
+use std::io;
+use std::path::Path;
+
+use async_signal::{Signal, Signals};
+use smol::LocalExecutor;
+use smol::channel::{Receiver, Sender, bounded};
+use smol::stream::StreamExt;
+
+use super::CliError;
+use crate::collector::{Collector, Event, LAST_SCRAPE_TIME_MAX};
+use crate::config::Settings;
+use crate::http::within;
+use crate::log::Log;
+use crate::plugin::{self, Call};
+
+/// Events that wait for the collector: a call of the engine each, and the engine makes five at most.
+const EVENTS_MAX: usize = 16;
+
+/// Serves the plugin protocol until SIGTERM.
+pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
+    let executor = LocalExecutor::new();
+    smol::block_on(executor.run(async {
+        // First of all: the engine gives up on a plugin that does not listen.
+        let listener = plugin::bind(Path::new(plugin::SOCKET)).map_err(CliError::Bind)?;
+        let (events, queue) = bounded(EVENTS_MAX);
+        watch_signals(&executor, events.clone())?;
+        let log = Log::new(settings.log_level);
+        log.info(concat!(env!("CARGO_PKG_VERSION"), " started, waiting for the engine"));
+        let server = plugin::serve(&executor, listener, async move |call| handle(call, &events).await);
+        collect(settings, &log, queue, server).await;
+        Ok(())
+    }))
+}
+
+/// Scrapes from now until SIGTERM.
+pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
+    let executor = LocalExecutor::new();
+    smol::block_on(executor.run(async {
+        let (events, queue) = bounded(EVENTS_MAX);
+        watch_signals(&executor, events.clone())?;
+        // The queue is empty and its other end is held below.
+        let _ = events.try_send(Event::Start);
+        collect(settings, &Log::new(settings.log_level), queue, std::future::pending()).await;
+        Ok(())
+    }))
+}
+
+/// Runs the collector until it is told to end; `server` runs beside it and never ends.
+async fn collect(settings: &Settings, log: &Log, queue: Receiver<Event>, server: impl Future<Output = ()>) {
+    smol::future::or(Collector::new(settings, log).run(queue), server).await;
+}
+
+/// Answers StartMetrics at once and works behind it: engines wait for the answer without a limit when
+/// they start. StopMetrics is answered after the last scrape, for the socket closes with the answer.
+async fn handle(call: Call, events: &Sender<Event>) -> Result<(), String> {
+    let full = "the plugin is busy with earlier calls";
+    match call {
+        Call::Activate => Ok(()),
+        Call::StartMetrics => events.try_send(Event::Start).map_err(|_| full.to_owned()),
+        Call::StopMetrics => {
+            let (done, finished) = bounded(1);
+            events.try_send(Event::Stop(done)).map_err(|_| full.to_owned())?;
+            match within(2 * LAST_SCRAPE_TIME_MAX, finished.recv()).await {
+                Some(_) => Ok(()),
+                None => Err("the last scrape took too long".to_owned()),
+            }
+        }
+    }
+}
+
+/// The process is number 1 of its namespace, where a signal without a handler is ignored.
+fn watch_signals(executor: &LocalExecutor<'_>, events: Sender<Event>) -> Result<(), CliError> {
+    let mut signals = Signals::new([Signal::Term, Signal::Int]).map_err(CliError::Signals)?;
+    executor
+        .spawn(async move {
+            while let Some(Ok::<_, io::Error>(_)) = signals.next().await {
+                let _ = events.send(Event::Shutdown).await;
+            }
+        })
+        .detach();
+    Ok(())
+}

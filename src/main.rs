@@ -1,0 +1,7 @@
+//! `docker-metrics-statsd`: see the library's documentation and `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    docker_metrics_statsd::cli::main(std::env::args_os()).into()
+}

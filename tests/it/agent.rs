@@ -1,0 +1,169 @@
+//! The whole process: scrapes a stand-in endpoint, sends to a real socket, logs, ends on SIGTERM.
+
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::Running;
+use crate::endpoint::{Endpoint, at_once, chunked};
+
+const INTERVAL: &str = "100ms";
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The program's `agent` command and what it writes.
+struct Agent {
+    child: Running,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Agent {
+    fn start(endpoint: &Endpoint, statsd: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"))
+            .arg("agent")
+            .env_clear()
+            .env("SCRAPE_ADDR", format!("unix://{}", endpoint.socket().display()))
+            .env("STATSD_ADDR", statsd)
+            .env("INTERVAL", INTERVAL)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::channel();
+        let streams: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        Self { child: Running(child), lines }
+    }
+
+    /// The next log line.
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a log line")
+    }
+
+    fn terminate(&mut self) {
+        let id = self.child.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.0.wait().unwrap().success());
+    }
+}
+
+fn server() -> (UdpSocket, String) {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = format!("udp://{}", server.local_addr().unwrap());
+    (server, address)
+}
+
+fn received(server: &UdpSocket) -> String {
+    let mut buffer = [0; 2000];
+    let count = server.recv(&mut buffer).expect("a datagram");
+    String::from_utf8(buffer[..count].to_vec()).unwrap()
+}
+
+fn counter(value: usize) -> Vec<u8> {
+    chunked(&format!("# TYPE a counter\na {value}\n# TYPE g gauge\ng {value}\n"))
+}
+
+#[test]
+fn differences_arrive_one_scrape_after_the_other() {
+    let (server, statsd) = server();
+    let endpoint = Endpoint::start(|number| vec![at_once(counter(10 + number))]);
+    let agent = Agent::start(&endpoint, &statsd);
+    assert_eq!(received(&server), "docker.g:10|g\n");
+    assert_eq!(received(&server), "docker.a.count:1|c\ndocker.g:11|g\n");
+    assert_eq!(received(&server), "docker.a.count:1|c\ndocker.g:12|g\n");
+    let expected =
+        format!("scraping unix://{} every 100ms, sending to {statsd}", endpoint.socket().display());
+    assert_eq!(agent.line(), expected);
+}
+
+#[test]
+fn failed_scrapes_in_between_cost_nothing() {
+    let (server, statsd) = server();
+    let endpoint = Endpoint::start(|number| {
+        vec![at_once(match number {
+            1 => b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            2 => chunked(""),
+            3 => counter(99)[..90].to_vec(),
+            4 => chunked("engine_daemon_engine_cpus_cpus 0\n# TYPE a counter\na 1000\n"),
+            _ => counter(10 + number),
+        })]
+    });
+    let agent = Agent::start(&endpoint, &statsd);
+    assert_eq!(received(&server), "docker.g:10|g\n");
+    assert_eq!(received(&server), "docker.a.count:5|c\ndocker.g:15|g\n");
+    let lines: Vec<_> = (0..6).map(|_| agent.line()).collect();
+    for cause in
+        ["500 Internal Server Error", "no sample", "cut short", "still starting", "again after 4 failures"]
+    {
+        assert_eq!(lines.iter().filter(|line| line.contains(cause)).count(), 1, "{cause}: {lines:#?}");
+    }
+}
+
+#[test]
+fn growth_while_the_server_is_away_arrives_when_it_is_back() {
+    let (server, statsd) = server();
+    let address = server.local_addr().unwrap();
+    let endpoint = Endpoint::start(|number| vec![at_once(counter(10 + number))]);
+    let agent = Agent::start(&endpoint, &statsd);
+    assert_eq!(received(&server), "docker.g:10|g\n");
+    let mut last = received(&server);
+    drop(server);
+    assert!(agent.line().starts_with("scraping"));
+    let cause = agent.line();
+    assert!(
+        cause.starts_with(&format!("cannot send to {statsd}: cannot send: Connection refused")),
+        "{cause}"
+    );
+    let server = UdpSocket::bind(address).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut sum = 1;
+    while sum < 20 {
+        last = received(&server);
+        let count = last.strip_prefix("docker.a.count:").unwrap().split('|').next().unwrap();
+        sum += count.parse::<usize>().unwrap();
+    }
+    assert!(last.contains(&format!("docker.g:{}|g", 10 + sum)), "all growth up to here: {sum}, {last}");
+    assert!(agent.line().contains("works again after"));
+}
+
+#[test]
+fn sigterm_sends_what_has_grown_since_the_last_scrape() {
+    let (server, statsd) = server();
+    let endpoint = Endpoint::start(|number| vec![at_once(counter(10 + number))]);
+    let mut agent = Agent::start(&endpoint, &statsd);
+    assert_eq!(received(&server), "docker.g:10|g\n");
+    agent.terminate();
+    server.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 2000];
+    let datagrams = std::iter::from_fn(|| server.recv(&mut buffer).ok()).count();
+    assert!(datagrams >= 1, "the last scrape is sent before the process ends");
+    let lines: Vec<_> = agent.lines.iter().collect();
+    assert_eq!(lines.last().unwrap(), "scraping stopped");
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+}
+
+#[test]
+fn a_missing_socket_is_named_once() {
+    let (_server, statsd) = server();
+    let endpoint = Endpoint::start(|_| Vec::new());
+    std::fs::remove_file(endpoint.socket()).unwrap();
+    let mut agent = Agent::start(&endpoint, &statsd);
+    let line = agent.line();
+    let expected = format!(
+        "cannot scrape unix://{}/metrics.sock: cannot connect: No such file",
+        endpoint.folder().display()
+    );
+    assert!(line.starts_with(&expected), "{line}");
+    assert!(agent.lines.recv_timeout(Duration::from_millis(500)).is_err(), "repeats are folded");
+    agent.terminate();
+}

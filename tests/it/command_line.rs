@@ -1,0 +1,144 @@
+//! The command line as a user has it: arguments in, text and exit code out.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
+use std::process::{Command, Output, Stdio};
+
+use crate::Running;
+
+fn program(arguments: &[&str], vars: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"));
+    command.args(arguments).env_clear().envs(vars.iter().copied()).current_dir("tests/fixtures/scrapes");
+    command
+}
+
+fn output(arguments: &[&str], vars: &[(&str, &str)]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = program(arguments, vars).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+const IDLE: &str = "engine-28.5.2-idle.prom";
+const ACTIVE: &str = "engine-28.5.2-active.prom";
+const STARTING: &str = "engine-28.5.2-daemon-starting.prom";
+
+/// Compares with a file of `tests/golden`; `UPDATE=1` writes it instead.
+#[track_caller]
+fn check_golden(name: &str, text: &str) {
+    let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == expected, "{path} differs: run the tests with UPDATE=1 and read the difference");
+}
+
+#[test]
+fn real_scrapes_become_the_golden_lines() {
+    for (format, name) in [("datadog", "convert-datadog.txt"), ("etsy", "convert-etsy.txt")] {
+        let (code, stdout, stderr) = output(&["convert", IDLE, ACTIVE], &[("STATSD_FORMAT", format)]);
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        check_golden(name, &stdout);
+    }
+}
+
+#[test]
+fn one_scrape_has_gauges_and_from_zero_has_counts_too() {
+    let (_, baseline, _) = output(&["convert", IDLE], &[]);
+    let (_, from_zero, _) = output(&["convert", "--from-zero", IDLE], &[]);
+    assert_eq!(baseline.matches("|c").count(), 0);
+    assert!(from_zero.matches("|c").count() > 100);
+    assert_eq!(baseline.matches("|g").count(), from_zero.matches("|g").count());
+}
+
+#[test]
+fn standard_input_is_a_dash() {
+    let mut child =
+        program(&["convert", "-"], &[]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"a 1\n").unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"docker.a:1|g\n");
+}
+
+#[test]
+fn an_incomplete_scrape_fails_and_those_around_it_count() {
+    let (code, stdout, stderr) = output(&["convert", STARTING], &[]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert_eq!(
+        stderr,
+        format!("{STARTING}: the engine is still starting (engine_daemon_engine_info is missing)\n")
+    );
+    let (code, with_bad, stderr) = output(&["convert", IDLE, "missing.prom", ACTIVE], &[]);
+    let (_, without, _) = output(&["convert", IDLE, ACTIVE], &[]);
+    assert_eq!((code, with_bad == without), (1, true));
+    assert!(stderr.starts_with("missing.prom: No such file"), "{stderr}");
+}
+
+#[test]
+fn every_wrong_setting_is_said_at_once() {
+    let wrong = &[("INTERVAL", "never"), ("STATSD_FORMAT", "json")];
+    for command in [&[][..], &["agent"], &["convert", IDLE]] {
+        let (code, stdout, stderr) = output(command, wrong);
+        assert_eq!((code, stdout.as_str()), (1, ""));
+        assert_eq!(
+            stderr,
+            "setting STATSD_FORMAT: got \"json\", takes datadog or etsy\n\
+             setting INTERVAL: got \"never\", takes a duration from 10ms to 1h, such as 500ms, 10s or 1m\n"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    for (arguments, problem) in [
+        (&["frob"][..], "there is no command \"frob\""),
+        (&["--frob"], "invalid option '--frob'"),
+        (&["convert"], "convert needs a file"),
+        (&["convert", "--frob", "a"], "convert does not take these arguments"),
+        (&["listen", "a", "b"], "listen does not take these arguments"),
+        (&["listen", "tcp://a:1"], "cannot listen on \"tcp://a:1\""),
+    ] {
+        let (code, stdout, stderr) = output(arguments, &[]);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(stderr.starts_with(problem) && stderr.contains("--help"), "{stderr}");
+    }
+}
+
+#[test]
+fn help_version_and_settings() {
+    let (code, help, _) = output(&["--help"], &[]);
+    assert!(code == 0 && help.contains("usage: docker-metrics-statsd [COMMAND]"));
+    let (_, version, _) = output(&["--version"], &[]);
+    assert_eq!(version, concat!("docker-metrics-statsd ", env!("CARGO_PKG_VERSION"), "\n"));
+    let (_, settings, _) = output(&["settings"], &[("INTERVAL", "3s")]);
+    assert!(settings.contains("INTERVAL=3s\n"));
+}
+
+#[test]
+fn the_listener_prints_metrics_in_columns_and_raw() {
+    for (flags, expected) in [(&[][..], "docker.a 1.5 count b:c"), (&["--raw"], "docker.a:1.5|c|#b:c")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("listen.sock");
+        let address = format!("unix://{}", path.display());
+        let arguments: Vec<_> = ["listen"].iter().chain(flags).copied().chain([address.as_str()]).collect();
+        let mut child = Running(program(&arguments, &[]).stdout(Stdio::piped()).spawn().unwrap());
+        let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        while socket.send_to(b"docker.a:1.5|c|#b:c\n", &path).is_err() {
+            std::thread::yield_now();
+        }
+        let mut line = String::new();
+        BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), expected);
+    }
+}
+
+#[test]
+fn an_address_in_use_is_said() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, stderr) = output(&["listen", &address], &[]);
+    assert_eq!(code, 1);
+    assert!(
+        stderr.starts_with(&format!("cannot listen on udp://{address}: Address already in use")),
+        "{stderr}"
+    );
+}

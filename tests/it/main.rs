@@ -1,0 +1,22 @@
+//! Tests over real sockets: one binary, a temporary folder each, nothing outside of this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod agent;
+mod command_line;
+mod endpoint;
+mod fenced_client;
+mod fenced_server;
+mod sinks;
+
+use std::process::Child;
+
+/// A process that ends with its test, also with one that fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already ended is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
