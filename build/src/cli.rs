@@ -1,0 +1,199 @@
+//! The commands and their exit codes: 0 done, 1 refused or failed, 2 a wrong command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{env, fs};
+
+use lexopt::{Arg, Parser, ValueExt as _};
+
+use crate::arch::Arch;
+use crate::compile::{self, Machine};
+use crate::config_json::Config;
+use crate::image::{self, Image};
+use crate::{Error, VERSION};
+
+const HELP: &str = "\
+Makes the plugin out of the source. Run it in the directory of the workspace.
+
+plugin-builder binary --arch ARCH [--out DIR]
+    Compiles the static binary DIR/ARCH/docker-metrics-statsd. STATIC_MUSL=target takes Rust's
+    musl target, STATIC_MUSL=zigbuild Debian's Rust and zig; unset takes the first that works.
+plugin-builder image --arch ARCH [--out DIR] [--binary FILE] [--rootfs DIR]
+    Makes DIR/ARCH/config.json, DIR/ARCH/rootfs and DIR/docker-metrics-statsd-VERSION-linux-ARCH.tar
+    with its .sha256. The rootfs is the skeleton (rootfs) and the binary (the one made above).
+plugin-builder check FILE
+    Refuses a config.json that an engine would take and then not start, scrape or set.
+plugin-builder demo-engine [--seconds N]
+    Runs the plugin in a real Docker Engine and shows the metrics that arrive.
+
+ARCH is amd64 or arm64; --out is target/plugin unless given.
+";
+
+/// Runs one command; `args` begins with the program's own name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(Parser::from_iter(args)).and_then(execute) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Binary { arch: Arch, out: PathBuf },
+    Image { arch: Arch, out: PathBuf, binary: PathBuf, skeleton: PathBuf },
+    Check { file: PathBuf },
+    DemoEngine { args: Vec<OsString> },
+    Help,
+    Version,
+}
+
+fn parse(mut args: Parser) -> Result<Command, Error> {
+    match args.next()? {
+        None | Some(Arg::Long("help") | Arg::Short('h')) => Ok(Command::Help),
+        Some(Arg::Long("version") | Arg::Short('V')) => Ok(Command::Version),
+        Some(Arg::Value(command)) => match command.to_str() {
+            Some("binary") => parse_binary(args),
+            Some("image") => parse_image(args),
+            Some("check") => parse_check(args),
+            Some("demo-engine") => Ok(Command::DemoEngine { args: args.raw_args()?.collect() }),
+            _ => Err(Error::Usage { problem: format!("unknown command {:?}", command.to_string_lossy()) }),
+        },
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+fn parse_binary(mut args: Parser) -> Result<Command, Error> {
+    let (mut arch, mut out) = (None, default_out());
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("arch") => arch = Some(args.value()?.string()?.parse()?),
+            Arg::Long("out") => out = args.value()?.into(),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Command::Binary { arch: required(arch, "--arch")?, out })
+}
+
+fn parse_image(mut args: Parser) -> Result<Command, Error> {
+    let (mut arch, mut out, mut binary, mut skeleton) = (None, default_out(), None, "rootfs".into());
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("arch") => arch = Some(args.value()?.string()?.parse()?),
+            Arg::Long("out") => out = args.value()?.into(),
+            Arg::Long("binary") => binary = Some(args.value()?.into()),
+            Arg::Long("rootfs") => skeleton = args.value()?.into(),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let arch = required(arch, "--arch")?;
+    let binary = binary.unwrap_or_else(|| Image::at(&out, arch).binary());
+    Ok(Command::Image { arch, out, binary, skeleton })
+}
+
+fn parse_check(mut args: Parser) -> Result<Command, Error> {
+    let file = args.value().map_err(|_| Error::Usage { problem: "check: takes a file".to_owned() })?;
+    match args.next()? {
+        None => Ok(Command::Check { file: file.into() }),
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+fn default_out() -> PathBuf {
+    "target/plugin".into()
+}
+
+fn required<T>(value: Option<T>, option: &str) -> Result<T, Error> {
+    value.ok_or_else(|| Error::Usage { problem: format!("{option} is missing") })
+}
+
+impl From<lexopt::Error> for Error {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Usage { problem: error.to_string() }
+    }
+}
+
+fn execute(command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Binary { arch, out } => {
+            let forced = env::var("STATIC_MUSL").ok().filter(|way| !way.is_empty());
+            let forced = forced.map(|way| way.parse()).transpose()?;
+            let (way, binary) = compile::binary(&Machine::here()?, arch, forced, &out)?;
+            say(&format!("{}: static, built by way of {way}\n", binary.display()));
+        }
+        Command::Image { arch, out, binary, skeleton } => {
+            let image = image::assemble(&binary, arch, &skeleton, &out)?;
+            say(&format!(
+                "{}\n{}\n{}\n",
+                image.directory.display(),
+                image.tarball.display(),
+                image.sum.display()
+            ));
+        }
+        Command::Check { file } => {
+            let text = fs::read(&file).map_err(Error::file("read", &file))?;
+            Config::parse(&text).map_err(|problems| Error::Config { path: file, problems })?;
+        }
+        Command::DemoEngine { args } => return Ok(crate::demo::run(args)),
+        Command::Help => say(HELP),
+        Command::Version => say(&format!("plugin-builder {VERSION}\n")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "what a command has made is its output")]
+fn say(text: &str) {
+    print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "a command line tool complains on standard error")]
+fn complain(error: &Error) {
+    eprintln!("plugin-builder: {error}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Command, String> {
+        let args = ["plugin-builder"].iter().chain(args).map(OsString::from);
+        parse(Parser::from_iter(args)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn image_takes_the_binary_that_was_built_unless_told() {
+        let image = |binary: &str, out: &str| Command::Image {
+            arch: Arch::Amd64,
+            out: out.into(),
+            binary: binary.into(),
+            skeleton: "rootfs".into(),
+        };
+        let built = "target/plugin/amd64/docker-metrics-statsd";
+        assert_eq!(parsed(&["image", "--arch", "amd64"]), Ok(image(built, "target/plugin")));
+        assert_eq!(parsed(&["image", "--arch=amd64", "--out=o", "--binary=b"]), Ok(image("b", "o")));
+    }
+
+    #[test]
+    fn wrong_command_lines_say_what_is_wrong() {
+        let rows: [(&[&str], &str); 6] = [
+            (&["image"], "--arch is missing (see --help)"),
+            (&["binary", "--arch", "mips"], "--arch \"mips\": takes amd64 or arm64 (see --help)"),
+            (&["check"], "check: takes a file (see --help)"),
+            (&["check", "a", "b"], "unexpected argument \"b\" (see --help)"),
+            (&["bake"], "unknown command \"bake\" (see --help)"),
+            (&["--fast"], "invalid option '--fast' (see --help)"),
+        ];
+        for (args, message) in rows {
+            assert_eq!(parsed(args), Err(message.to_owned()), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn demo_gets_its_own_arguments() {
+        let args = vec!["--seconds".into(), "5".into()];
+        assert_eq!(parsed(&["demo-engine", "--seconds", "5"]), Ok(Command::DemoEngine { args }));
+    }
+}

@@ -1,0 +1,97 @@
+# Every command of the project; `just` alone lists them. A recipe has at most five lines: what needs
+# more is Rust in build/.
+
+set positional-arguments
+
+arch := if arch() == "aarch64" { "arm64" } else { "amd64" }
+name := "docker-metrics-statsd"
+image := "target/plugin" / arch
+builder := "cargo run --quiet --package plugin-builder --"
+
+# List the recipes
+[private]
+default:
+    @just --list --unsorted
+
+# Install what building and testing need; idempotent, as root on Debian
+[group('build')]
+setup:
+    sh build/setup.sh
+
+# Compile the plugin's static binary, target/plugin/ARCH/docker-metrics-statsd
+[group('build')]
+build:
+    cargo build --package plugin-builder
+    {{ builder }} binary --arch {{ arch }}
+
+# Assemble the plugin: target/plugin/ARCH/{config.json,rootfs/} and the tarball with its .sha256
+[group('build')]
+plugin: build
+    {{ builder }} image --arch {{ arch }}
+
+# Create the plugin in the engine that the docker client points at
+[group('engine')]
+plugin-create NAME=name: plugin
+    docker plugin create "$1" {{ image }}
+
+# Enable the plugin: the engine starts it and shares its metrics
+[group('engine')]
+plugin-enable NAME=name:
+    docker plugin enable "$1"
+
+# Push the plugin to a registry; the engine must not hold it already (it refuses the same rootfs twice)
+[group('engine')]
+plugin-push REF: plugin
+    docker plugin create "$1" {{ image }}
+    trap 'docker plugin rm "$1"' EXIT; docker plugin push "$1"
+
+# Disable and remove the plugin
+[group('engine')]
+plugin-rm NAME=name:
+    docker plugin rm --force "$1"
+
+# Run the plugin in a real engine and show the metrics that arrive: [--seconds N]
+[group('engine')]
+demo-engine *ARGS: plugin
+    {{ builder }} demo-engine "$@"
+
+# Run the tests that need neither root nor an engine
+[group('test')]
+test:
+    cargo test --workspace --no-fail-fast
+
+# Send real scrapes to real StatsD servers: Etsy's, Datadog's, collectd
+[group('test')]
+test-agents:
+    cargo test --test agents
+
+# Run the plugin in a private real Docker Engine; needs root
+[group('test')]
+test-engine: plugin
+    cargo test --package plugin-builder --test engine
+
+# Run every test; SKIP_TESTS=engine,agents leaves out what cannot run on this machine
+[group('test')]
+test-all: test test-agents test-engine
+
+# Check the format, the lints and the documentation; any warning fails
+[group('check')]
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --workspace --locked --test agents --test engine -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+
+# Format the source
+[group('check')]
+fmt:
+    cargo fmt --all
+
+# Make the documentation of the code, target/doc
+[group('check')]
+doc:
+    cargo doc --workspace --no-deps
+
+# Run what .ci/run runs: every check and every test
+[group('check')]
+ci: lint test-all
