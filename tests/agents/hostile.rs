@@ -1,0 +1,100 @@
+//! An exposition that tries to break out of its lines, and numbers at the edges: real engines send
+//! neither, but nothing in the protocol stops another endpoint from doing so.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::etsy::etsy_after;
+use crate::expected::Expected;
+use crate::exposition;
+use crate::program::{self, Line};
+use crate::support::asked_to_skip;
+use crate::support::collectd::Collectd;
+use crate::support::datadog::Datadog;
+
+const HOSTILE: &str = r#"# TYPE requests_total counter
+requests_total{path="/a|c\nevil:1|c|#admin:true,b:c"} 3
+requests_total{path="say \"hi\" \\ bye"} 4
+requests_total{method="GET;a=b#c@0.1",path="C:\\new"} 5
+requests_total{path="Ünïcödé 日本"} 6
+requests_total{path="{}[]()<>=&%$!?*+~'`^"} 7
+# TYPE bytes_total counter
+bytes_total{size="odd above 2^53"} 9007199254740993
+bytes_total{size="fraction"} 0.30000000000000004
+bytes_total{size="exponent"} 1.7976931e+22
+bytes_total{size="small"} 4.675e-06
+# TYPE balance gauge
+balance{of="whole"} -5
+balance{of="fraction"} -0.25
+balance{of="exponent"} -1.5e+10
+balance{of="nothing"} 0
+balance{of="unknown"} NaN
+balance{of="endless"} +Inf
+balance{of="endless debt"} -Inf
+# TYPE version gauge
+version{device="d",env="e",host="h",service="x",source="s",version="v"} 1
+"#;
+
+#[test]
+fn etsy_statsd_has_exactly_what_a_hostile_exposition_says() {
+    if asked_to_skip("agents") {
+        return;
+    }
+    let (_folder, scrape) = exposition_file();
+    let expected = Expected::from_zero(&exposition::samples(&scrape));
+    let etsy = etsy_after(&program::lines_from_zero("etsy", &scrape));
+    expected.check("hostile", etsy.counters(), etsy.gauges());
+    etsy_after(&program::lines_from_zero("datadog", &scrape));
+}
+
+#[test]
+fn collectd_parses_every_line_of_a_hostile_exposition() {
+    if asked_to_skip("agents") {
+        return;
+    }
+    let (_folder, scrape) = exposition_file();
+    let lines = program::lines_from_zero("etsy", &scrape);
+    let names: Vec<String> = lines.iter().map(|line| Line::read(line).name).collect();
+    let mut collectd = Collectd::start();
+    collectd.send(&program::pack(&lines));
+    collectd.wait_for_names(names.iter().map(String::as_str));
+    assert_eq!(collectd.unparsed_lines(), Vec::<String>::new());
+    let gauges = collectd.gauges();
+    assert_eq!(gauges["docker.balance.of.whole"].to_string(), "-5");
+    assert_eq!(gauges["docker.balance.of.exponent"].to_string(), "-15000000000");
+}
+
+#[test]
+fn datadog_forwards_a_hostile_exposition_with_its_own_tags_only() {
+    if asked_to_skip("agents") {
+        return;
+    }
+    let (_folder, scrape) = exposition_file();
+    let samples = exposition::samples(&scrape);
+    let lines = program::lines_from_zero("datadog", &scrape);
+    assert_eq!(lines.len(), samples.len());
+    let mut datadog = Datadog::start();
+    datadog.send(&program::pack(&lines));
+    datadog.wait_for_series(samples.len());
+    assert_eq!(datadog.parse_failures(), Vec::<String>::new());
+    let series = datadog.flushed_series();
+    let mut forwarded: Vec<(f64, usize)> =
+        series.iter().map(|series| (series.value, series.tags.len())).collect();
+    let mut expected: Vec<(f64, usize)> =
+        samples.iter().map(|sample| (sample.number(), sample.labels.len())).collect();
+    for values in [&mut forwarded, &mut expected] {
+        values.sort_by(|left, right| left.0.total_cmp(&right.0));
+    }
+    assert_eq!(forwarded, expected, "values, and how many tags each has");
+    let version = series.iter().find(|series| series.name == "docker.version").unwrap();
+    assert!(version.tags.iter().all(|tag| tag.starts_with("docker_")), "{version:?}");
+}
+
+fn exposition_file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hostile.prom");
+    fs::write(&path, HOSTILE).unwrap();
+    (folder, path)
+}
