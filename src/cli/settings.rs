@@ -1,8 +1,8 @@
 //! The settings table, for people, for the documentation and for programs.
 
-use std::fmt::Write;
+use nanoserde::SerJson;
 
-use crate::config::SETTINGS;
+use crate::config::{SETTINGS, Setting};
 
 /// How the table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,63 +14,56 @@ pub(super) enum Form {
 
 /// Every setting; the value in force is part of the text and JSON forms, not of the documentation.
 pub(super) fn table(form: Form, lookup: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let in_force = |name: &str, default: &str| {
-        lookup(name).filter(|value| !value.trim().is_empty()).unwrap_or_else(|| default.to_owned())
+    let in_force = |setting: &Setting| {
+        lookup(setting.name)
+            .filter(|value| !value.trim().is_empty())
+            .unwrap_or_else(|| setting.default.to_owned())
     };
-    if form == Form::Markdown {
-        out.push_str("| name | default | takes | meaning |\n|---|---|---|---|\n");
+    let settings = SETTINGS.iter().copied();
+    match form {
+        Form::Text => settings.map(|setting| paragraph(setting, &in_force(setting))).collect(),
+        Form::Markdown => {
+            let head = "| name | default | takes | meaning |\n|---|---|---|---|\n".to_owned();
+            settings.fold(head, |table, setting| table + &markdown_row(setting))
+        }
+        Form::Json => {
+            let rows: Vec<_> = settings.map(|setting| json_row(setting, in_force(setting))).collect();
+            rows.serialize_json() + "\n"
+        }
     }
-    let mut rows = Vec::new();
-    for setting in SETTINGS {
-        let value = in_force(setting.name, setting.default);
-        // Writing to a string cannot fail.
-        let _ = match form {
-            Form::Text => writeln!(
-                out,
-                "{}={value}\n    {}\n    takes {}{}\n",
-                setting.name,
-                setting.help,
-                setting.takes,
-                if value == setting.default {
-                    String::new()
-                } else {
-                    format!("; default {:?}", setting.default)
-                }
-            ),
-            Form::Markdown => {
-                let default = if setting.default.is_empty() {
-                    "empty".to_owned()
-                } else {
-                    format!("`{}`", setting.default)
-                };
-                writeln!(out, "| `{}` | {default} | {} | {} |", setting.name, setting.takes, setting.help)
-            }
-            Form::Json => {
-                rows.push(Row {
-                    name: setting.name.to_owned(),
-                    default: setting.default.to_owned(),
-                    takes: setting.takes.to_owned(),
-                    help: setting.help.to_owned(),
-                    value,
-                });
-                Ok(())
-            }
-        };
-    }
-    if form == Form::Json {
-        out = nanoserde::SerJson::serialize_json(&rows) + "\n";
-    }
-    out
 }
 
-#[derive(nanoserde::SerJson)]
+fn paragraph(setting: &Setting, value: &str) -> String {
+    let Setting { name, default, takes, help } = setting;
+    let default = if value == *default { String::new() } else { format!("; default {default:?}") };
+    format!("{name}={value}\n    {help}\n    takes {takes}{default}\n\n")
+}
+
+fn markdown_row(setting: &Setting) -> String {
+    format!("| `{}` | {} | {} | {} |\n", setting.name, default_cell(setting), setting.takes, setting.help)
+}
+
+fn default_cell(setting: &Setting) -> String {
+    if setting.default.is_empty() { "empty".to_owned() } else { format!("`{}`", setting.default) }
+}
+
+#[derive(SerJson)]
 struct Row {
     name: String,
     default: String,
     takes: String,
     help: String,
     value: String,
+}
+
+fn json_row(setting: &Setting, value: String) -> Row {
+    Row {
+        name: setting.name.to_owned(),
+        default: setting.default.to_owned(),
+        takes: setting.takes.to_owned(),
+        help: setting.help.to_owned(),
+        value,
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +73,20 @@ mod tests {
     #[test]
     fn docs_settings_md_holds_this_table() {
         let document = include_str!("../../docs/settings.md");
-        assert!(document.ends_with(&table(Form::Markdown, |_| None)), "run `just docs`");
+        assert!(document.ends_with(&table(Form::Markdown, |_| None)), "run the command in that file");
+    }
+
+    #[test]
+    fn rows_of_the_readme_are_rows_of_this_table() {
+        let readme = include_str!("../../README.md");
+        let rows: Vec<_> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+        assert!(rows.len() >= 5);
+        for row in rows {
+            let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            let setting = SETTINGS.iter().find(|setting| cells[0] == format!("`{}`", setting.name));
+            let setting = setting.unwrap_or_else(|| panic!("{row}"));
+            assert_eq!((cells[1], cells[2]), (default_cell(setting).as_str(), setting.help));
+        }
     }
 
     #[test]
