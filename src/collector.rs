@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::convert::{Conversion, Converter, Start};
 use crate::log::Log;
 use crate::scrape::scrape;
+use crate::series::SeriesId;
 use crate::sink::{SendError, Sink};
 use health::{Change, Health};
 
@@ -162,16 +163,28 @@ impl<'a> Collector<'a> {
     }
 
     /// Sends until a datagram is refused: those behind it would be refused too.
+    ///
+    /// What a datagram carries is settled once the next one was sent without a refusal coming back, so
+    /// that the last one and the first are asked about: the first is the probe of a server that may be
+    /// away, before anything else is risked.
     async fn send(&mut self, conversion: &Conversion) -> Result<(), SendError> {
         let bursts = u32::try_from(conversion.datagrams().len() / BURST_DATAGRAMS).unwrap_or(u32::MAX);
         let pause = BURST_PAUSE.min(self.settings.interval / 2 / bursts.max(1));
+        let refusal_time = self.settings.interval / 4;
+        let mut unconfirmed: &[SeriesId] = &[];
         for (index, (datagram, carried)) in conversion.datagrams().enumerate() {
             if index > 0 && index % BURST_DATAGRAMS == 0 {
                 Timer::after(pause).await;
             }
             self.sink.send(datagram).await?;
-            self.converter.taken(carried);
+            self.converter.taken(unconfirmed);
+            unconfirmed = carried;
+            if index == 0 {
+                self.sink.confirm(refusal_time).await?;
+            }
         }
+        self.sink.confirm(refusal_time).await?;
+        self.converter.taken(unconfirmed);
         Ok(())
     }
 }

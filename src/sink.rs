@@ -1,8 +1,9 @@
 //! Sends datagrams to the StatsD server.
 //!
 //! It knows what a socket tells about a datagram: taken by the kernel, or refused. It knows nothing of
-//! lines. What is refused is reported for that datagram, so that its counts stay owed. The facts about
-//! sockets are measured on Linux 6.
+//! lines. A UDP datagram can be taken and refused a moment later, so there are two questions:
+//! [`Sink::send`], and [`Sink::confirm`] for what was sent last. The facts about sockets are measured
+//! on Linux 6.
 
 use std::fmt;
 use std::io;
@@ -20,6 +21,10 @@ use crate::resolve::resolve;
 /// How long one datagram may wait for room in the receiver's queue: a unix socket holds ten by
 /// default (`net.unix.max_dgram_qlen`), and a server that lives reads on within this.
 pub const SEND_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How long a refusal of a UDP datagram may take to come back. On one host it is there at once; from
+/// another it takes a round trip, if that host says anything at all.
+pub const REFUSAL_TIME_MAX: Duration = Duration::from_millis(20);
 
 /// A datagram was not taken.
 #[derive(Debug)]
@@ -71,7 +76,8 @@ impl Sink {
     /// Sends one datagram.
     ///
     /// # Errors
-    /// The datagram was not taken. The next one is sent over a new connection.
+    /// The datagram was not taken, and over UDP the one before may have been refused, unless it was
+    /// confirmed. The next one is sent over a new connection.
     pub async fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
         let was_connected = self.socket.is_some();
         match self.try_send(datagram).await {
@@ -81,6 +87,24 @@ impl Sink {
                 self.try_send(datagram).await
             }
             sent => sent,
+        }
+    }
+
+    /// Waits for a late refusal of what was sent last, at most `limit`.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub async fn confirm(&mut self, limit: Duration) -> Result<(), SendError> {
+        let Some(Socket::Udp(socket)) = &self.socket else { return Ok(()) };
+        // A refusal makes the socket readable; a server that answers does too, and has not refused.
+        let _ = within(limit.min(REFUSAL_TIME_MAX), socket.readable()).await;
+        let refused = socket.get_ref().take_error();
+        match refused.and_then(|error| error.map_or(Ok(()), Err)) {
+            Ok(()) => Ok(()),
+            Err(source) => {
+                self.socket = None;
+                Err(SendError { attempt: "send", source })
+            }
         }
     }
 
