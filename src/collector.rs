@@ -7,7 +7,7 @@
 
 mod health;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_io::Timer;
 use smol::channel::{Receiver, Sender};
@@ -16,9 +16,10 @@ use smol::future::FutureExt;
 use crate::config::Settings;
 use crate::convert::{Conversion, Converter, Start};
 use crate::log::Log;
-use crate::scrape::scrape;
+use crate::scrape::{ScrapeError, scrape};
 use crate::series::SeriesId;
 use crate::sink::{SendError, Sink};
+use crate::state::StateFile;
 use health::{Change, Health};
 
 /// How long the last scrape may take, at StopMetrics and at the end: the engine waits 15 seconds for
@@ -29,6 +30,12 @@ pub const LAST_SCRAPE_TIME_MAX: Duration = Duration::from_secs(3);
 const BURST_DATAGRAMS: usize = 32;
 /// The pause between bursts, in which a server reads what it has.
 const BURST_PAUSE: Duration = Duration::from_millis(10);
+/// How long the engine's socket may refuse before the process ends to get another one.
+const DEAD_SOCKET_TIME_MAX: Duration = Duration::from_secs(4);
+/// How long a process lives at least: an engine that finds a young plugin gone disables it.
+const LIFE_TIME_MIN: Duration = Duration::from_secs(5);
+/// How soon a socket that refuses is tried again.
+const DEAD_SOCKET_RETRY: Duration = Duration::from_secs(1);
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -54,6 +61,19 @@ pub struct Collector<'a> {
     due: Option<Instant>,
     scraping: Health,
     sending: Health,
+    /// What there is when an engine started this process, and would start it again.
+    engine: Option<UnderEngine>,
+}
+
+#[derive(Debug)]
+struct UnderEngine {
+    state: StateFile,
+    saving: Health,
+    born: Instant,
+    /// Since when nobody listens on the engine's socket.
+    refused_since: Option<Instant>,
+    /// The engine said StopMetrics to this process.
+    said_stop: bool,
 }
 
 impl<'a> Collector<'a> {
@@ -68,12 +88,33 @@ impl<'a> Collector<'a> {
             due: None,
             scraping: Health::default(),
             sending: Health::default(),
+            engine: None,
         }
     }
 
-    /// Handles events until [`Event::Shutdown`], or until nobody can send one.
+    /// A collector in a process that an engine started: it goes on where the process before it ended,
+    /// keeps its state in `state`, and ends when the engine's socket is dead, to be started with a new
+    /// one.
+    #[must_use]
+    pub fn under_engine(settings: &'a Settings, log: &'a Log, state: StateFile) -> Self {
+        let mut collector = Self::new(settings, log);
+        match state.load(SystemTime::now()) {
+            Ok(Some(baseline)) => collector.converter.resume(baseline),
+            Ok(None) => {}
+            Err(problem) => log.warn(&format!(
+                "the saved state {} was set aside: {problem}; the first scrape is the baseline",
+                state.path().display()
+            )),
+        }
+        let (saving, born) = (Health::default(), Instant::now());
+        collector.engine = Some(UnderEngine { state, saving, born, refused_since: None, said_stop: false });
+        collector
+    }
+
+    /// Handles events until [`Event::Shutdown`], until nobody can send one, or until the engine's socket
+    /// is dead.
     pub async fn run(mut self, events: Receiver<Event>) {
-        loop {
+        while !self.has_dead_socket() {
             let event = async { events.recv().await.unwrap_or(Event::Shutdown) };
             match event.or(tick(self.due)).await {
                 Event::Start => self.start(),
@@ -86,13 +127,33 @@ impl<'a> Collector<'a> {
                 Event::Shutdown => return self.stop().await,
             }
         }
+        self.log.info("nobody listens on the engine's socket any more: ending, to be started with a new one");
+    }
+
+    /// An engine that keeps plugins alive over its own restart (live-restore) makes a new socket, but
+    /// the one in this process' rootfs stays the old one: only a new process gets the new one (engines
+    /// 20.10 to 29). An engine that said StopMetrics has also unmounted what would keep it from starting
+    /// a new process; one that was killed has not, and a plugin that ends then is gone for good (engines
+    /// 20.10 to 28, with the propagated mount `/run/docker`).
+    fn has_dead_socket(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| {
+            engine.said_stop
+                && engine.born.elapsed() >= LIFE_TIME_MIN
+                && engine.refused_since.is_some_and(|since| since.elapsed() >= DEAD_SOCKET_TIME_MAX)
+        })
     }
 
     /// The engine repeats StartMetrics when it is unsure; only the first one starts.
     fn start(&mut self) {
+        let is_refused = self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some());
         if self.due.is_none() {
             self.due = Some(Instant::now());
             self.scraping = Health::default();
+        } else if is_refused {
+            self.log.error(
+                "the engine was killed and is back, but the socket it gave this plugin is dead: run \
+                 `docker plugin disable --force` and `docker plugin enable`",
+            );
         }
     }
 
@@ -101,59 +162,91 @@ impl<'a> Collector<'a> {
             self.scrape(self.settings.scrape_timeout.min(LAST_SCRAPE_TIME_MAX)).await;
             self.log.info("scraping stopped");
         }
+        if let Some(engine) = &mut self.engine {
+            engine.said_stop = true;
+            // The socket that the next StartMetrics speaks of is another one.
+            engine.refused_since = None;
+        }
     }
 
     async fn scrape_on_tick(&mut self) {
+        let begin = Instant::now();
         self.scrape(self.settings.scrape_timeout).await;
+        let is_refused = self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some());
+        let wait =
+            if is_refused { self.settings.interval.min(DEAD_SOCKET_RETRY) } else { self.settings.interval };
         let now = Instant::now();
-        let interval = self.settings.interval;
-        self.due = self.due.map(|due| if due + interval > now { due + interval } else { now + interval });
+        self.due = self.due.map(|due| match is_refused {
+            true => begin + wait,
+            false if due + wait > now => due + wait,
+            false => now + wait,
+        });
     }
 
     async fn scrape(&mut self, limit: Duration) {
         let begin = Instant::now();
-        let (address, log) = (&self.settings.scrape_addr, self.log);
-        let scraped = scrape(address, limit).await;
+        let scraped = scrape(&self.settings.scrape_addr, limit).await;
+        self.note_refusal(&scraped);
         let converted = scraped
             .map_err(|error| error.to_string())
             .and_then(|body| self.converter.convert(&body).map_err(|error| error.to_string()));
         match converted {
             Ok(conversion) => {
-                match self.scraping.works() {
-                    Change::First => log.info(&format!(
-                        "scraping {address} every {:?}, sending to {}",
-                        self.settings.interval, self.settings.statsd_addr
-                    )),
-                    Change::Recovered(failures) => {
-                        log.info(&format!("scraping {address} works again after {failures} failures"));
-                    }
-                    Change::Same => {}
-                }
+                self.note_success(&conversion);
                 self.deliver(&conversion).await;
-                log.debug(&format!("scraped in {:?}: {:?}", begin.elapsed(), conversion.counts));
+                self.save();
+                self.log.debug(&format!("scraped in {:?}: {:?}", begin.elapsed(), conversion.counts));
             }
             Err(problem) => {
                 if self.scraping.fails(&problem) {
-                    log.error(&format!(
-                        "cannot scrape {address}: {problem}; nothing is sent until it works, and counts go on \
-                         from the last complete scrape"
+                    self.log.error(&format!(
+                        "cannot scrape {}: {problem}; nothing is sent until it works, and counts go on from \
+                         the last complete scrape",
+                        self.settings.scrape_addr
                     ));
                 }
             }
         }
     }
 
+    fn note_refusal(&mut self, scraped: &Result<Vec<u8>, ScrapeError>) {
+        if let Some(engine) = &mut self.engine {
+            engine.refused_since = match scraped {
+                Err(error) if error.is_refused() => engine.refused_since.or_else(|| Some(Instant::now())),
+                _ => None,
+            };
+        }
+    }
+
+    fn note_success(&mut self, conversion: &Conversion) {
+        let Settings { scrape_addr, statsd_addr, interval, .. } = self.settings;
+        if conversion.is_foreign {
+            self.log
+                .warn("the saved state is of another engine and was set aside: this scrape is the baseline");
+        }
+        match self.scraping.works() {
+            Change::First => {
+                self.log
+                    .info(&format!("scraping {scrape_addr} every {interval:?}, sending to {statsd_addr}"));
+            }
+            Change::Recovered(failures) => {
+                self.log.info(&format!("scraping {scrape_addr} works again after {failures} failures"));
+            }
+            Change::Same => {}
+        }
+    }
+
     async fn deliver(&mut self, conversion: &Conversion) {
-        let (address, log) = (&self.settings.statsd_addr, self.log);
+        let address = &self.settings.statsd_addr;
         match self.send(conversion).await {
             Ok(()) => {
                 if let Change::Recovered(failures) = self.sending.works() {
-                    log.info(&format!("sending to {address} works again after {failures} scrapes"));
+                    self.log.info(&format!("sending to {address} works again after {failures} scrapes"));
                 }
             }
             Err(error) => {
                 if self.sending.fails(&error.to_string()) {
-                    log.error(&format!(
+                    self.log.error(&format!(
                         "cannot send to {address}: {error}; is a StatsD server listening there (STATSD_ADDR)? \
                          Counts are kept and sent when it does"
                     ));
@@ -186,6 +279,24 @@ impl<'a> Collector<'a> {
         self.sink.confirm(refusal_time).await?;
         self.converter.taken(unconfirmed);
         Ok(())
+    }
+
+    /// After each delivery, so that whatever ends this process, the next one knows what is owed.
+    fn save(&mut self) {
+        let (Some(engine), Some(baseline)) = (&mut self.engine, self.converter.baseline()) else { return };
+        match engine.state.save(&baseline, SystemTime::now()) {
+            Ok(()) => {
+                engine.saving.works();
+            }
+            Err(problem) => {
+                if engine.saving.fails(&problem.to_string()) {
+                    self.log.error(&format!(
+                        "cannot save the state {}: {problem}; a restart of the plugin will lose counts",
+                        engine.state.path().display()
+                    ));
+                }
+            }
+        }
     }
 }
 

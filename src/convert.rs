@@ -12,7 +12,7 @@ use std::fmt;
 use crate::config::{Histograms, Settings};
 use crate::decimal::{Decimal, Number};
 use crate::exposition::{self, Exposition, Labels, LineError, Role, Sample};
-use crate::series::{Continuity, Series, SeriesId};
+use crate::series::{Continuity, Known, Series, SeriesId};
 use crate::statsd::{Encoder, Format, Kind, Metric, Packets, Pushed};
 
 /// Two readings of one process's start time may differ by this much: the kernel derives it from the
@@ -39,8 +39,29 @@ pub struct Converter {
     encoder: Encoder,
     series: Series<Role>,
     start: Start,
+    /// Whether there was a complete scrape, in this process or the one whose state was taken up.
     scraped: bool,
-    process_start: Option<Decimal>,
+    source: Source,
+    /// The state that was taken up has not met its engine yet.
+    resumed: bool,
+}
+
+/// Which process a scrape came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Source {
+    /// The engine's `daemon_id`; `None` for another endpoint.
+    pub engine: Option<String>,
+    /// `process_start_time_seconds`.
+    pub process_start: Option<Decimal>,
+}
+
+/// What a later process needs to go on counting where this one ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Baseline {
+    /// Where the values come from.
+    pub source: Source,
+    /// Every cumulative series.
+    pub series: Vec<Known<Role>>,
 }
 
 /// What one complete scrape became.
@@ -49,6 +70,8 @@ pub struct Conversion {
     packets: Packets<SeriesId>,
     /// What was counted on the way.
     pub counts: Counts,
+    /// The baseline that was taken up is of another engine and was dropped: this scrape is the baseline.
+    pub is_foreign: bool,
 }
 
 impl Conversion {
@@ -130,8 +153,25 @@ impl Converter {
             series: Series::default(),
             start,
             scraped: false,
-            process_start: None,
+            source: Source::default(),
+            resumed: false,
         }
+    }
+
+    /// Goes on where an earlier process ended. The next scrape decides whether it is the same engine.
+    pub fn resume(&mut self, baseline: Baseline) {
+        self.source = baseline.source;
+        for known in baseline.series {
+            self.series.resume(known);
+        }
+        self.scraped = true;
+        self.resumed = true;
+    }
+
+    /// What a later process needs; `None` before the first complete scrape.
+    #[must_use]
+    pub fn baseline(&self) -> Option<Baseline> {
+        self.scraped.then(|| Baseline { source: self.source.clone(), series: self.series.known().collect() })
     }
 
     /// How many cumulative series are known.
@@ -147,7 +187,13 @@ impl Converter {
     pub fn convert(&mut self, body: &[u8]) -> Result<Conversion, Incomplete> {
         let exposition = exposition::parse(body);
         complete(&exposition)?;
-        let continuity = self.continuity(&exposition);
+        let source = source(&exposition);
+        let is_foreign = std::mem::take(&mut self.resumed) && source.engine != self.source.engine;
+        if is_foreign {
+            self.series = Series::default();
+            self.scraped = false;
+        }
+        let continuity = self.continuity(source);
         let mut conversion = Conversion {
             packets: Packets::new(self.packet_bytes_max),
             counts: Counts {
@@ -155,6 +201,7 @@ impl Converter {
                 malformed: exposition.malformed,
                 ..Counts::default()
             },
+            is_foreign,
         };
         self.series.begin_scrape();
         for sample in &exposition.samples {
@@ -172,12 +219,11 @@ impl Converter {
         }
     }
 
-    fn continuity(&mut self, exposition: &Exposition<'_>) -> Continuity {
-        let before = self.process_start;
-        self.process_start = process_start(exposition);
+    fn continuity(&mut self, source: Source) -> Continuity {
+        let before = std::mem::replace(&mut self.source, source);
         let is_first = !std::mem::replace(&mut self.scraped, true);
         let jitter = decimal(PROCESS_START_JITTER_S);
-        match (before, self.process_start) {
+        match (before.process_start, self.source.process_start) {
             _ if is_first && self.start == Start::FirstScrape => Continuity::Baseline,
             (Some(before), Some(now)) if !now.is_within(jitter, before) => Continuity::Restarted,
             _ => Continuity::Continued,
@@ -289,12 +335,16 @@ fn complete(exposition: &Exposition<'_>) -> Result<(), Incomplete> {
     }
 }
 
-fn process_start(exposition: &Exposition<'_>) -> Option<Decimal> {
-    let sample = exposition.samples.iter().find(|sample| sample.name == "process_start_time_seconds")?;
-    match sample.value {
-        Number::Finite(value) => Some(value),
-        Number::NotFinite => None,
-    }
+fn source(exposition: &Exposition<'_>) -> Source {
+    let find = |name: &str| exposition.samples.iter().find(|sample| sample.name == name);
+    let engine = find("engine_daemon_engine_info").and_then(|sample| sample.labels.get("daemon_id"));
+    let process_start = match find("process_start_time_seconds").map(|sample| sample.value) {
+        Some(Number::Finite(value)) => Some(value),
+        Some(Number::NotFinite) | None => None,
+    };
+    // One line of a saved state.
+    let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
+    Source { engine, process_start }
 }
 
 /// Labels in one order, whatever order a scrape has them in: by name, `le` and `quantile` last, as

@@ -6,6 +6,7 @@
 //! what needs more than 18 digits passes through a float.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 /// The largest mantissa: 18 digits.
 const MANTISSA_MAX: i128 = 999_999_999_999_999_999;
@@ -223,6 +224,13 @@ impl Decimal {
     }
 }
 
+/// As `MANTISSAeEXPONENT`, which reads back as the same number.
+impl fmt::Display for Decimal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}e{}", self.mantissa, self.exponent)
+    }
+}
+
 /// Digits that a mantissa may move the exponent by.
 const TEXT_DIGITS: i32 = 20;
 
@@ -350,6 +358,8 @@ mod tests {
             if float.is_finite() {
                 let text = shown(decimal(&format!("{float:e}")));
                 assert_eq!(text.parse::<f64>().unwrap().to_bits(), (float + 0.0).to_bits(), "{float:e}");
+                let number = decimal(&format!("{float:e}"));
+                assert_eq!(decimal(&number.to_string()), number);
             }
         }
     }

@@ -19,6 +19,7 @@
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
+//! | [`state`] | the baseline kept over restarts |
 //! | [`listen`] | a StatsD listener for people |
 //! | [`log`] | bounded lines for the engine's log |
 
@@ -36,4 +37,5 @@ pub mod resolve;
 pub mod scrape;
 pub mod series;
 pub mod sink;
+pub mod state;
 pub mod statsd;

@@ -5,6 +5,7 @@
 //! rely on all of it.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use async_net::TcpStream;
@@ -26,7 +27,7 @@ const ACCEPT: &str = "text/plain;version=0.0.4";
 #[derive(Debug)]
 pub enum ScrapeError {
     /// No connection.
-    Connect(std::io::Error),
+    Connect(io::Error),
     /// No complete answer.
     Get(GetError),
     /// The body is larger than [`BODY_BYTES_MAX`].
@@ -47,6 +48,17 @@ impl fmt::Display for ScrapeError {
 }
 
 impl std::error::Error for ScrapeError {}
+
+impl ScrapeError {
+    /// Whether nobody listens at the address.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let refused = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+        };
+        matches!(self, Self::Connect(error) if refused(error))
+    }
+}
 
 /// The body of one scrape.
 ///

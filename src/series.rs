@@ -48,6 +48,19 @@ struct Slot<T> {
     scrape: u64,
 }
 
+/// What is known of a series, to be kept over a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known<T> {
+    /// Its key.
+    pub key: Rc<str>,
+    /// What the caller remembers of it.
+    pub tag: T,
+    /// Its last value.
+    pub seen: Decimal,
+    /// What it owes.
+    pub owed: Decimal,
+}
+
 /// A series that a scrape no longer has but that still owes.
 #[derive(Debug)]
 pub struct Gone<T> {
@@ -78,6 +91,24 @@ impl<T: Copy> Series<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
+    }
+
+    /// What is known of every series.
+    pub fn known(&self) -> impl Iterator<Item = Known<T>> {
+        self.slots.iter().flatten().map(|slot| Known {
+            key: slot.key.clone(),
+            tag: slot.tag,
+            seen: slot.seen,
+            owed: slot.owed,
+        })
+    }
+
+    /// Takes up a series where an earlier process left it.
+    pub fn resume(&mut self, known: Known<T>) {
+        let Known { key, tag, seen, owed } = known;
+        if self.get(&key).is_none() {
+            self.insert(Slot { key, tag, seen, owed, scrape: self.scrape });
+        }
     }
 
     /// A new scrape begins. Only a scrape known to be complete may be observed.

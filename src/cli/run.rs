@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_signal::{Signal, Signals};
 use smol::LocalExecutor;
-use smol::channel::{Receiver, Sender, bounded};
+use smol::channel::{Sender, bounded};
 use smol::stream::StreamExt;
 
 use super::CliError;
@@ -14,6 +14,7 @@ use crate::config::Settings;
 use crate::http::within;
 use crate::log::Log;
 use crate::plugin::{self, Call};
+use crate::state::{self, StateFile};
 
 /// Events that wait for the collector: a call of the engine each, and the engine makes five at most.
 const EVENTS_MAX: usize = 16;
@@ -29,7 +30,10 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         let log = Log::new(settings.log_level);
         log.info(concat!(env!("CARGO_PKG_VERSION"), " started, waiting for the engine"));
         let server = plugin::serve(&executor, listener, async move |call| handle(call, &events).await);
-        collect(settings, &log, queue, server).await;
+        let state = StateFile::new(Path::new(state::PATH));
+        let collector = Collector::under_engine(settings, &log, state);
+        // The server never ends, and is dropped with the collector.
+        smol::future::or(collector.run(queue), server).await;
         Ok(())
     }))
 }
@@ -42,14 +46,10 @@ pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
         watch_signals(&executor, events.clone())?;
         // The queue is empty and its other end is held below.
         let _ = events.try_send(Event::Start);
-        collect(settings, &Log::new(settings.log_level), queue, std::future::pending()).await;
+        let log = Log::new(settings.log_level);
+        Collector::new(settings, &log).run(queue).await;
         Ok(())
     }))
-}
-
-/// Runs the collector until it is told to end; `server` runs beside it and never ends.
-async fn collect(settings: &Settings, log: &Log, queue: Receiver<Event>, server: impl Future<Output = ()>) {
-    smol::future::or(Collector::new(settings, log).run(queue), server).await;
 }
 
 /// Answers StartMetrics at once and works behind it: engines wait for the answer without a limit when

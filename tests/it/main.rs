@@ -6,6 +6,9 @@ mod command_line;
 mod endpoint;
 mod fenced_client;
 mod fenced_server;
+mod law;
+mod peers;
+mod restarts;
 mod sinks;
 
 use std::process::Child;
