@@ -34,7 +34,8 @@ pub struct Setting {
 pub const STATSD_ADDR: Setting = Setting {
     name: "STATSD_ADDR",
     default: "",
-    takes: "udp://HOST[:PORT], HOST:PORT, unix:///PATH or unixgram:///PATH",
+    takes: "udp://HOST[:PORT], HOST:PORT, tcp://HOST[:PORT], unix:///PATH, unixgram:///PATH or \
+            unixstream:///PATH",
     help: "Where the metrics go. Empty: DD_DOGSTATSD_URL, else DD_AGENT_HOST and DD_DOGSTATSD_PORT, \
            else udp://127.0.0.1:8125.",
 };
@@ -142,7 +143,7 @@ pub const MAX_PACKET_BYTES: Setting = Setting {
     name: "MAX_PACKET_BYTES",
     default: "auto",
     takes: "auto, or bytes from 256 to 65507",
-    help: "The largest datagram sent. auto is 1432 over UDP and 8192 over a unix socket.",
+    help: "The largest datagram sent. auto is 1432 over UDP, else 8192.",
 };
 
 /// Verbosity of the log.
@@ -251,7 +252,8 @@ impl std::error::Error for SettingError {}
 
 /// The largest datagram over UDP: an Ethernet frame less its headers, as Datadog's clients use.
 pub const UDP_PACKET_BYTES_MAX: usize = 1432;
-/// The largest datagram over a unix socket: what the Datadog Agent reads at once.
+/// The largest datagram over a unix socket, and the largest write of a stream: what the Datadog Agent
+/// reads at once.
 pub const UNIX_PACKET_BYTES_MAX: usize = 8192;
 
 impl Settings {
@@ -298,7 +300,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let statsd_addr = statsd_addr?;
         let default_packet_bytes = match statsd_addr {
             StatsdAddr::Udp(_) => UDP_PACKET_BYTES_MAX,
-            StatsdAddr::Unixgram(_) => UNIX_PACKET_BYTES_MAX,
+            StatsdAddr::Tcp(_)
+            | StatsdAddr::Unix(_)
+            | StatsdAddr::Unixgram(_)
+            | StatsdAddr::Unixstream(_) => UNIX_PACKET_BYTES_MAX,
         };
         Some(Settings {
             statsd_addr,
@@ -398,7 +403,7 @@ mod tests {
             ("DD_DOGSTATSD_PORT", "99"),
         ];
         let target = |vars: &[(&str, &str)]| settings(vars).unwrap().statsd_addr.to_string();
-        assert_eq!(target(&all), "unixgram:///run/a.sock");
+        assert_eq!(target(&all), "unix:///run/a.sock");
         assert_eq!(target(&all[1..]), "udp://agent:1");
         assert_eq!(target(&all[2..]), "udp://10.0.0.1:99");
         assert_eq!(target(&all[3..]), "udp://127.0.0.1:99");

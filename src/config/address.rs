@@ -56,15 +56,24 @@ impl fmt::Display for HostPort {
 pub enum StatsdAddr {
     /// `udp://HOST[:PORT]` or `HOST:PORT`.
     Udp(HostPort),
-    /// `unix:///PATH` or `unixgram:///PATH`: a datagram socket.
+    /// `tcp://HOST[:PORT]`: lines over a stream.
+    Tcp(HostPort),
+    /// `unix:///PATH`: a datagram socket, or a stream socket if it is one.
+    Unix(PathBuf),
+    /// `unixgram:///PATH`: a datagram socket.
     Unixgram(PathBuf),
+    /// `unixstream:///PATH`: a stream socket on which every datagram has its length before it.
+    Unixstream(PathBuf),
 }
 
 impl StatsdAddr {
     pub(super) fn parse(text: &str) -> Option<Self> {
         match text.split_once("://") {
             Some(("udp", rest)) => HostPort::parse(rest, Some(STATSD_PORT)).map(Self::Udp),
-            Some(("unix" | "unixgram", path)) => unix_path(path).map(Self::Unixgram),
+            Some(("tcp", rest)) => HostPort::parse(rest, Some(STATSD_PORT)).map(Self::Tcp),
+            Some(("unix", path)) => unix_path(path).map(Self::Unix),
+            Some(("unixgram", path)) => unix_path(path).map(Self::Unixgram),
+            Some(("unixstream", path)) => unix_path(path).map(Self::Unixstream),
             Some(_) => None,
             None => HostPort::parse(text, None).map(Self::Udp),
         }
@@ -75,7 +84,10 @@ impl fmt::Display for StatsdAddr {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Udp(address) => write!(out, "udp://{address}"),
+            Self::Tcp(address) => write!(out, "tcp://{address}"),
+            Self::Unix(path) => write!(out, "unix://{}", path.display()),
             Self::Unixgram(path) => write!(out, "unixgram://{}", path.display()),
+            Self::Unixstream(path) => write!(out, "unixstream://{}", path.display()),
         }
     }
 }
@@ -160,8 +172,10 @@ mod tests {
         check_statsd("udp://[::1]", Some("udp://[::1]:8125"));
         check_statsd("[::1]:99", Some("udp://[::1]:99"));
         check_statsd("agent.local:8125", Some("udp://agent.local:8125"));
-        check_statsd("unix:///var/run/datadog/dsd.socket", Some("unixgram:///var/run/datadog/dsd.socket"));
+        check_statsd("unix:///var/run/datadog/dsd.socket", Some("unix:///var/run/datadog/dsd.socket"));
         check_statsd("unixgram:///a", Some("unixgram:///a"));
+        check_statsd("unixstream:///a", Some("unixstream:///a"));
+        check_statsd("tcp://agent", Some("tcp://agent:8125"));
         for wrong in [
             "agent",
             "udp://",

@@ -1,7 +1,7 @@
 //! What a socket tells about a datagram, on real sockets.
 
-use std::net::UdpSocket;
-use std::os::unix::net::UnixDatagram;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use docker_metrics_statsd::config::Settings;
@@ -83,5 +83,68 @@ fn a_full_unix_socket_is_waited_for() {
     let taken = (0..100).take_while(|_| send(&mut sink, b"x").is_ok()).count();
     assert!((1..100).contains(&taken), "a server that does not read takes what its queue holds: {taken}");
     assert!(send(&mut sink, b"x").unwrap_err().contains("does not read"));
+    drop(server);
+}
+
+/// What a listening stream socket accepts and reads, as the test asks for it.
+fn read_exactly(stream: &mut impl std::io::Read, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn tcp_sends_lines_and_finds_a_restarted_server() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let mut sink = sink(&format!("tcp://{address}"));
+    send(&mut sink, b"a:1|c\n").unwrap();
+    send(&mut sink, b"b:1|c\n").unwrap();
+    let (mut stream, _) = server.accept().unwrap();
+    assert_eq!(read_exactly(&mut stream, 12), b"a:1|c\nb:1|c\n");
+    drop(stream);
+    send(&mut sink, b"c:1|c\n").unwrap();
+    let (mut stream, _) = server.accept().unwrap();
+    assert_eq!(read_exactly(&mut stream, 6), b"c:1|c\n", "sent over a new connection, not into the dead one");
+    drop((stream, server));
+    assert!(send(&mut sink, b"d:1|c\n").unwrap_err().contains("refused"));
+}
+
+#[test]
+fn a_connection_that_is_reset_does_not_confirm() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sink = sink(&format!("tcp://{}", server.local_addr().unwrap()));
+    send(&mut sink, b"a:1|c\n").unwrap();
+    // Closing with unread bytes resets: the server has not seen them.
+    drop(server.accept().unwrap());
+    let confirmed = smol::block_on(sink.confirm(Duration::from_secs(1)));
+    assert!(confirmed.is_err(), "{confirmed:?}");
+}
+
+#[test]
+fn a_unix_stream_carries_datagrams_behind_their_length() {
+    for scheme in ["unixstream", "unix"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dsd.socket");
+        let server = UnixListener::bind(&path).unwrap();
+        let mut sink = sink(&format!("{scheme}://{}", path.display()));
+        send(&mut sink, b"a:1|c\n").unwrap();
+        send(&mut sink, b"bc:1|c\n").unwrap();
+        let (mut stream, _) = server.accept().unwrap();
+        assert_eq!(read_exactly(&mut stream, 21), b"\x06\0\0\0a:1|c\n\x07\0\0\0bc:1|c\n");
+        drop(stream);
+        send(&mut sink, b"d:1|c\n").unwrap();
+        let (mut stream, _) = server.accept().unwrap();
+        assert_eq!(read_exactly(&mut stream, 10), b"\x06\0\0\0d:1|c\n");
+    }
+}
+
+#[test]
+fn a_stream_that_nobody_reads_is_given_up() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sink = sink(&format!("tcp://{}", server.local_addr().unwrap()));
+    let datagram = vec![b'x'; 8192];
+    let taken = (0..10_000).take_while(|_| send(&mut sink, &datagram).is_ok()).count();
+    assert!((1..10_000).contains(&taken), "what the kernel's buffers hold: {taken}");
     drop(server);
 }
