@@ -15,9 +15,9 @@ use crate::exposition::{self, Exposition, Labels, LineError, Role, Sample};
 use crate::series::{Continuity, Known, Series, SeriesId};
 use crate::statsd::{Encoder, Format, Kind, Metric, Packets, Pushed};
 
-/// Two readings of one process's start time may differ by this much: the kernel derives it from the
-/// wall clock, which is set from time to time.
-const PROCESS_START_JITTER_S: &str = "1";
+/// Two readings of one process's start time may differ by this much, in seconds: the kernel derives it
+/// from the wall clock, which is adjusted all the time.
+const PROCESS_START_JITTER: Decimal = Decimal::ONE;
 
 /// Where counting begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,15 @@ pub struct Source {
     pub engine: Option<String>,
     /// `process_start_time_seconds`.
     pub process_start: Option<Decimal>,
+}
+
+impl Source {
+    fn has_restarted(&self, now: &Self) -> bool {
+        match (self.process_start, now.process_start) {
+            (Some(before), Some(now)) => !now.is_within(PROCESS_START_JITTER, before),
+            _ => false,
+        }
+    }
 }
 
 /// What a later process needs to go on counting where this one ended.
@@ -106,6 +115,8 @@ pub struct Counts {
 pub enum Incomplete {
     /// No sample at all.
     Empty,
+    /// More than [`exposition::SAMPLES_MAX`] samples.
+    TooLong,
     /// The engine is starting: its gauges are zero and `engine_daemon_engine_info` is missing
     /// (engines 20.10 to 29).
     EngineStarting,
@@ -124,6 +135,7 @@ impl fmt::Display for Incomplete {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => out.write_str("the body holds no sample"),
+            Self::TooLong => write!(out, "the body holds more than {} samples", exposition::SAMPLES_MAX),
             Self::EngineStarting => {
                 out.write_str("the engine is still starting (engine_daemon_engine_info is missing)")
             }
@@ -207,7 +219,11 @@ impl Converter {
         for sample in &exposition.samples {
             self.sample(sample, continuity, &mut conversion);
         }
-        self.send_gone(&mut conversion);
+        for series in exposition.broken.iter().filter(|series| is_cumulative(series.role)) {
+            let labels = canonical(&series.labels);
+            self.series.keep(&key(&series.name, &labels), series.role, continuity);
+        }
+        self.send_gone(exposition.malformed == 0, &mut conversion);
         conversion.packets.finish();
         Ok(conversion)
     }
@@ -220,13 +236,15 @@ impl Converter {
     }
 
     fn continuity(&mut self, source: Source) -> Continuity {
-        let before = std::mem::replace(&mut self.source, source);
         let is_first = !std::mem::replace(&mut self.scraped, true);
-        let jitter = decimal(PROCESS_START_JITTER_S);
-        match (before.process_start, self.source.process_start) {
+        let has_restarted = self.source.has_restarted(&source);
+        self.source.engine = source.engine;
+        // A scrape without a start time says nothing about it.
+        self.source.process_start = source.process_start.or(self.source.process_start);
+        match has_restarted {
             _ if is_first && self.start == Start::FirstScrape => Continuity::Baseline,
-            (Some(before), Some(now)) if !now.is_within(jitter, before) => Continuity::Restarted,
-            _ => Continuity::Continued,
+            true => Continuity::Restarted,
+            false => Continuity::Continued,
         }
     }
 
@@ -250,7 +268,7 @@ impl Converter {
                 }
             }
             (Kind::Counter, value) => {
-                self.series.keep(&key(&sample.name, &labels));
+                self.series.keep(&key(&sample.name, &labels), sample.role, continuity);
                 match value {
                     Number::Finite(_) => counts.negative += 1,
                     Number::NotFinite => counts.not_finite += 1,
@@ -267,7 +285,7 @@ impl Converter {
             | (Role::Created, _) => None,
             // The same number as `_count`.
             (Role::HistogramBucket, Histograms::Buckets) => {
-                (!sample.labels.get("le").is_some_and(|le| name::is_infinite(&le))).then_some(Kind::Counter)
+                (!sample.labels.get("le").is_some_and(|le| name::is_infinity(&le))).then_some(Kind::Counter)
             }
             (Role::Gauge | Role::Untyped | Role::SummaryQuantile, _) => Some(Kind::Gauge),
             _ => Some(Kind::Counter),
@@ -275,12 +293,18 @@ impl Converter {
     }
 
     /// Growth of series that this scrape no longer has, seen in earlier scrapes and not delivered.
-    fn send_gone(&mut self, conversion: &mut Conversion) {
-        for gone in self.series.end_scrape() {
-            let line = format!("{} 0", gone.key);
-            if let Some((name, labels)) = exposition::parse_sample(&line) {
-                let labels: Vec<_> = labels.iter().collect();
-                self.push(conversion, &name, &labels, gone.tag, gone.owed, Some(gone.id));
+    fn send_gone(&mut self, had_all: bool, conversion: &mut Conversion) {
+        for gone in self.series.end_scrape(had_all) {
+            match exposition::parse_series(&gone.key) {
+                Some((name, labels)) => {
+                    let labels: Vec<_> = labels.iter().collect();
+                    self.push(conversion, &name, &labels, gone.tag, gone.owed, Some(gone.id));
+                }
+                // The key's quotes made its line too long to be read.
+                None => {
+                    conversion.counts.too_large += 1;
+                    self.series.settle(gone.id);
+                }
             }
         }
     }
@@ -327,6 +351,7 @@ fn complete(exposition: &Exposition<'_>) -> Result<(), Incomplete> {
         Some((first, error)) if exposition.malformed > exposition.samples.len() => {
             Err(Incomplete::Malformed { lines: exposition.malformed, first, error })
         }
+        _ if exposition.is_too_long => Err(Incomplete::TooLong),
         _ if exposition.samples.is_empty() => Err(Incomplete::Empty),
         _ if has("engine_daemon_engine_cpus_cpus") && !has("engine_daemon_engine_info") => {
             Err(Incomplete::EngineStarting)
@@ -345,6 +370,10 @@ fn source(exposition: &Exposition<'_>) -> Source {
     // One line of a saved state.
     let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
     Source { engine, process_start }
+}
+
+fn is_cumulative(role: Role) -> bool {
+    !matches!(role, Role::Gauge | Role::Untyped | Role::SummaryQuantile | Role::Created)
 }
 
 /// Labels in one order, whatever order a scrape has them in: by name, `le` and `quantile` last, as
@@ -381,13 +410,6 @@ fn push_quoted(out: &mut String, text: &str) {
         }
     }
     out.push('"');
-}
-
-fn decimal(text: &str) -> Decimal {
-    match Number::parse(text) {
-        Some(Number::Finite(value)) => value,
-        _ => Decimal::ZERO,
-    }
 }
 
 #[cfg(test)]

@@ -64,6 +64,9 @@ enum Parsed {
 }
 
 impl Decimal {
+    /// One.
+    pub const ONE: Self = Self { mantissa: 1, exponent: 0 };
+
     /// Zero.
     pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };
 

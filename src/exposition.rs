@@ -19,6 +19,9 @@ use crate::decimal::Number;
 use family::Families;
 use line::Line;
 
+/// The most samples read of a body: what comes after them is not looked at.
+pub const SAMPLES_MAX: usize = 1_000_000;
+
 /// One sample, borrowed from the body that it was read from.
 #[derive(Debug, Clone)]
 pub struct Sample<'a> {
@@ -32,11 +35,26 @@ pub struct Sample<'a> {
     pub role: Role,
 }
 
+/// A series of which a body says nothing but that it is there.
+#[derive(Debug, Clone)]
+pub struct Series<'a> {
+    /// The sample's own name.
+    pub name: Cow<'a, str>,
+    /// Its labels.
+    pub labels: Labels<'a>,
+    /// What the family's TYPE line makes of it.
+    pub role: Role,
+}
+
 /// A whole body.
 #[derive(Debug, Default)]
 pub struct Exposition<'a> {
     /// The samples, in the order of the body.
     pub samples: Vec<Sample<'a>>,
+    /// The series of malformed lines whose name and labels could still be read.
+    pub broken: Vec<Series<'a>>,
+    /// There were more than [`SAMPLES_MAX`] samples.
+    pub is_too_long: bool,
     /// How many lines were skipped because they are malformed.
     pub malformed: usize,
     /// The first of them: its number, from 1, and what is wrong with it.
@@ -49,25 +67,40 @@ pub fn parse(body: &[u8]) -> Exposition<'_> {
     let mut exposition = Exposition::default();
     let mut families = Families::default();
     for (index, bytes) in lines(body).enumerate() {
-        match line::parse(bytes) {
-            Ok(Line::Nothing) => {}
-            Ok(Line::Type { family, kind }) => families.declare(family, kind),
+        let error = match line::parse(bytes) {
+            Ok(Line::Nothing) => continue,
+            Ok(Line::Type { family, kind }) => {
+                families.declare(family, kind);
+                continue;
+            }
             Ok(Line::Sample { name, labels, value }) => {
+                if exposition.samples.len() + exposition.broken.len() == SAMPLES_MAX {
+                    exposition.is_too_long = true;
+                    break;
+                }
                 let role = families.role(&name);
-                exposition.samples.push(Sample { name, labels, value, role });
+                match value {
+                    Ok(value) => {
+                        exposition.samples.push(Sample { name, labels, value, role });
+                        continue;
+                    }
+                    Err(error) => {
+                        exposition.broken.push(Series { name, labels, role });
+                        error
+                    }
+                }
             }
-            Err(error) => {
-                exposition.malformed += 1;
-                exposition.first_malformed.get_or_insert((index + 1, error));
-            }
-        }
+            Err(error) => error,
+        };
+        exposition.malformed += 1;
+        exposition.first_malformed.get_or_insert((index + 1, error));
     }
     exposition
 }
 
-/// Reads one sample line, as [`parse`] does, without a family around it.
+/// Reads the name and labels that a sample line begins with.
 #[must_use]
-pub fn parse_sample(text: &str) -> Option<(Cow<'_, str>, Labels<'_>)> {
+pub fn parse_series(text: &str) -> Option<(Cow<'_, str>, Labels<'_>)> {
     match line::parse(text.as_bytes()) {
         Ok(Line::Sample { name, labels, .. }) => Some((name, labels)),
         _ => None,

@@ -40,8 +40,8 @@ pub struct Series<T> {
 struct Slot<T> {
     key: Rc<str>,
     tag: T,
-    /// The last value seen.
-    seen: Decimal,
+    /// The last value seen; `None` if there was a value, but none that counts.
+    seen: Option<Decimal>,
     /// Growth that no datagram has delivered; never negative.
     owed: Decimal,
     /// The scrape that had it last.
@@ -55,8 +55,8 @@ pub struct Known<T> {
     pub key: Rc<str>,
     /// What the caller remembers of it.
     pub tag: T,
-    /// Its last value.
-    pub seen: Decimal,
+    /// Its last value; `None` if there was a value, but none that counts.
+    pub seen: Option<Decimal>,
     /// What it owes.
     pub owed: Decimal,
 }
@@ -132,36 +132,50 @@ impl<T: Copy> Series<T> {
                 // It was absent, so it was zero.
                 Continuity::Continued | Continuity::Restarted => value,
             };
-            let id = self.insert(Slot { key: key.into(), tag, seen: value, owed, scrape });
+            let id = self.insert(Slot { key: key.into(), tag, seen: Some(value), owed, scrape });
             return Some((id, owed));
         };
         if slot.scrape == scrape {
             return None;
         }
-        let growth = match continuity {
-            Continuity::Baseline => Decimal::ZERO,
-            Continuity::Continued if value >= slot.seen => value.minus(slot.seen),
-            Continuity::Continued | Continuity::Restarted => value,
+        let growth = match (continuity, slot.seen) {
+            (Continuity::Baseline, _) | (Continuity::Continued, None) => Decimal::ZERO,
+            (Continuity::Continued, Some(seen)) if value >= seen => value.minus(seen),
+            (Continuity::Continued | Continuity::Restarted, _) => value,
         };
         slot.tag = tag;
-        slot.seen = value;
+        slot.seen = Some(value);
         slot.owed = slot.owed.plus(growth);
         slot.scrape = scrape;
         Some((id, slot.owed))
     }
 
-    /// The series is there, but its value is of no use: what is known of it stays.
-    pub fn keep(&mut self, key: &str) {
+    /// The series is there, but its value is of no use: what is known of it stays. If nothing is, then
+    /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
+    pub fn keep(&mut self, key: &str, tag: T, continuity: Continuity) {
         let scrape = self.scrape;
-        if let Some((_, slot)) = self.get(key) {
-            slot.scrape = scrape;
+        match self.get(key) {
+            Some((_, slot)) => slot.scrape = scrape,
+            None => {
+                let seen = match continuity {
+                    Continuity::Baseline => None,
+                    Continuity::Continued | Continuity::Restarted => Some(Decimal::ZERO),
+                };
+                self.insert(Slot { key: key.into(), tag, seen, owed: Decimal::ZERO, scrape });
+            }
         }
     }
 
     /// A complete scrape ends: series that it did not have are forgotten, and those of them that
     /// still owe are returned and kept until they are settled.
-    pub fn end_scrape(&mut self) -> Vec<Gone<T>> {
+    ///
+    /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
+    /// been that of a series that seems to be missing, so none is forgotten.
+    pub fn end_scrape(&mut self, had_all: bool) -> Vec<Gone<T>> {
         let mut gone = Vec::new();
+        if !had_all {
+            return gone;
+        }
         for (id, place) in self.slots.iter_mut().enumerate() {
             let Some(slot) = place else { continue };
             if slot.scrape == self.scrape {
@@ -173,7 +187,7 @@ impl<T: Copy> Series<T> {
                 *place = None;
             } else {
                 // Should it come back, it has grown from zero.
-                slot.seen = Decimal::ZERO;
+                slot.seen = Some(Decimal::ZERO);
                 gone.push(Gone { id, key: slot.key.clone(), tag: slot.tag, owed: slot.owed });
             }
         }
@@ -236,7 +250,7 @@ mod tests {
             }
             .into_iter()
             .collect();
-            owing.extend(series.end_scrape().into_iter().map(|gone| (gone.id, gone.owed)));
+            owing.extend(series.end_scrape(true).into_iter().map(|gone| (gone.id, gone.owed)));
             let total = owing.iter().fold(Decimal::ZERO, |sum, (_, owed)| sum.plus(*owed));
             if refused {
                 sent.push("refused".to_owned());
@@ -310,7 +324,7 @@ mod tests {
             series.observe(&format!("s{scrape}"), (), decimal("1"), Continuity::Continued);
             let ids: Vec<_> = (0..4).collect();
             ids.into_iter().for_each(|id| series.settle(id));
-            series.end_scrape();
+            series.end_scrape(true);
         }
         assert_eq!(series.len(), 1);
         assert!(series.slots.len() <= 2, "{}", series.slots.len());
@@ -324,20 +338,43 @@ mod tests {
         assert!(series.observe("a", (), decimal("9"), Continuity::Continued).is_none());
     }
 
-    #[test]
-    fn a_kept_series_stays_known() {
+    /// Each step is a value, `?` where it is of no use, or `-` where the scrape lacks the series; what
+    /// each step adds to what is owed.
+    #[track_caller]
+    fn check_growth(steps: &[&str], had_all: bool, expected: &[&str]) {
         let mut series = Series::default();
-        for step in [Some("5"), None, Some("7")] {
+        let mut growth = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let continuity = if number == 0 { Continuity::Baseline } else { Continuity::Continued };
             series.begin_scrape();
-            match step {
-                Some(value) => {
-                    let (id, owed) = series.observe("a", (), decimal(value), Continuity::Continued).unwrap();
-                    assert_eq!(owed, decimal(if value == "5" { "5" } else { "2" }));
-                    series.settle(id);
+            let owed = match *step {
+                "-" => Decimal::ZERO,
+                "?" => {
+                    series.keep("a", (), continuity);
+                    Decimal::ZERO
                 }
-                None => series.keep("a"),
-            }
-            assert!(series.end_scrape().is_empty());
+                value => {
+                    let (id, owed) = series.observe("a", (), decimal(value), continuity).unwrap();
+                    series.settle(id);
+                    owed
+                }
+            };
+            assert!(series.end_scrape(had_all).is_empty());
+            growth.push(owed);
         }
+        assert_eq!(growth, expected.iter().map(|text| decimal(text)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_value_of_no_use_changes_nothing() {
+        check_growth(&["5", "?", "7"], true, &["0", "0", "2"]);
+        check_growth(&["?", "5", "7"], true, &["0", "0", "2"]);
+        check_growth(&["-", "?", "7"], true, &["0", "0", "7"]);
+    }
+
+    #[test]
+    fn a_series_missing_beside_a_malformed_line_is_not_forgotten() {
+        check_growth(&["5", "-", "7"], true, &["0", "0", "7"]);
+        check_growth(&["5", "-", "7"], false, &["0", "0", "2"]);
     }
 }

@@ -9,6 +9,9 @@ use crate::exposition::Role;
 /// metric belongs to.
 const RESERVED: [&str; 6] = ["host", "device", "source", "service", "env", "version"];
 
+/// What begins a tag by which a client tells the Agent about itself.
+const INTERNAL: &str = "dd.internal";
+
 /// The word for reserved labels: the prefix as a word, or `label` where there is none.
 pub(super) fn namespace(prefix: &str) -> String {
     let word = prefix.trim_matches(['.', '_']).replace('.', "_");
@@ -33,7 +36,7 @@ pub(super) fn datadog_tags<'a>(labels: &[Label<'a>], role: Role, namespace: &str
     let tag = |(key, value): &Label<'a>| match (role, key.as_ref()) {
         (Role::HistogramBucket, "le") => (Cow::Borrowed("upper_bound"), bound(value)),
         (Role::SummaryQuantile, "quantile") => (key.clone(), bound(value)),
-        (_, reserved) if RESERVED.contains(&reserved) => {
+        (_, reserved) if RESERVED.contains(&reserved) || reserved.starts_with(INTERNAL) => {
             (Cow::Owned(format!("{namespace}_{reserved}")), value.clone())
         }
         _ => (key.clone(), value.clone()),
@@ -41,9 +44,9 @@ pub(super) fn datadog_tags<'a>(labels: &[Label<'a>], role: Role, namespace: &str
     labels.iter().map(tag).collect()
 }
 
-/// Whether a bucket's bound is infinite.
-pub(super) fn is_infinite(bound: &str) -> bool {
-    bound.parse::<f64>().is_ok_and(f64::is_infinite)
+/// Whether a bucket has no upper bound.
+pub(super) fn is_infinity(bound: &str) -> bool {
+    bound.parse() == Ok(f64::INFINITY)
 }
 
 /// A bound in one spelling, because endpoints write `1` as well as `1.0`: that of Python, in which

@@ -190,6 +190,27 @@ fn a_malformed_line_costs_only_itself() {
 }
 
 #[test]
+fn a_malformed_line_does_not_make_its_series_new() {
+    let sent = |bodies: &[&str]| last(&[], Start::FirstScrape, bodies);
+    let (before, after) = (&*counter("1000"), &*counter("1001"));
+    for broken in
+        ["# TYPE a counter\na 10x00\nb 1\n", "# TYPE a counter\na{ 1000\nb 1\n", "# TYPE a\na 1000\n"]
+    {
+        assert_eq!(sent(&[before, broken, after]), "docker.a.count:1|c\n", "{broken}");
+    }
+    assert_eq!(sent(&["# TYPE a counter\na 10x00\nb 1\n", before, after]), "docker.a.count:1|c\n");
+    assert_eq!(sent(&["# TYPE a counter\na NaN\nb 1\n", before]), "");
+}
+
+#[test]
+fn a_scrape_without_a_start_time_does_not_hide_a_restart() {
+    let body = |start: &str, value: &str| format!("{}process_start_time_seconds {start}\n", counter(value));
+    let bodies = [body("100", "5"), body("NaN", "5"), counter("6"), body("200", "7")];
+    let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+    assert!(last(&[], Start::FirstScrape, &bodies).starts_with("docker.a.count:7|c\n"));
+}
+
+#[test]
 fn growth_of_a_refused_datagram_is_in_the_next_difference() {
     let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
     converter.convert(counter("5").as_bytes()).unwrap();

@@ -91,12 +91,12 @@ fn entry(text: &str) -> Option<(Entry<'_>, &str)> {
         (Cow::Borrowed(name), false, rest)
     };
     match blanks(rest).strip_prefix('=') {
-        Some(rest) => {
+        Some(rest) if !name.is_empty() => {
             let (value, rest) = quoted(blanks(rest))?;
             Some((Entry::Label(name, value), blanks(rest)))
         }
         None if is_quoted && !name.is_empty() => Some((Entry::Name(name), blanks(rest))),
-        None => None,
+        _ => None,
     }
 }
 

@@ -17,8 +17,9 @@ pub(super) enum Line<'a> {
     Nothing,
     /// `# TYPE family kind`.
     Type { family: Cow<'a, str>, kind: Kind },
-    /// A sample; its timestamp and exemplar are checked and dropped.
-    Sample { name: Cow<'a, str>, labels: Labels<'a>, value: Number },
+    /// A sample; its timestamp and exemplar are checked and dropped. What follows the labels may be
+    /// malformed, and then it is still known which series the line speaks of.
+    Sample { name: Cow<'a, str>, labels: Labels<'a>, value: Result<Number, LineError> },
 }
 
 /// What is wrong with a line.
@@ -112,10 +113,14 @@ fn sample_line(text: &str) -> Result<Line<'_>, LineError> {
         None if !name.is_empty() => Cow::Borrowed(name),
         _ => return Err(LineError::Name),
     };
-    let (value, rest) = word(blanks(rest));
+    Ok(Line::Sample { name, labels, value: value(blanks(rest)) })
+}
+
+fn value(text: &str) -> Result<Number, LineError> {
+    let (value, rest) = word(text);
     let value = Number::parse(value).ok_or(LineError::Value)?;
     after_value(blanks(rest))?;
-    Ok(Line::Sample { name, labels, value })
+    Ok(value)
 }
 
 /// An optional timestamp (milliseconds, or seconds with a fraction in OpenMetrics), then an optional

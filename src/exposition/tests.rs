@@ -155,6 +155,7 @@ fn a_malformed_line_is_skipped_and_counted() {
         ("a{,} 1", LineError::Labels),
         ("a{b:c=\"d\"} 1", LineError::Labels),
         ("a{1b=\"d\"} 1", LineError::Labels),
+        ("a{\"\"=\"d\"} 1", LineError::Labels),
         ("a{b=\"c\",b=\"d\"} 1", LineError::DuplicateLabel),
         ("a 1 x", LineError::Timestamp),
         ("a 1 2 3", LineError::Timestamp),
@@ -169,6 +170,22 @@ fn a_malformed_line_is_skipped_and_counted() {
         );
     }
     assert_eq!(parse(b"a{b=\"\xff\"} 1\nc 1\n").first_malformed, Some((1, LineError::NotUtf8)));
+}
+
+#[test]
+fn a_line_with_a_malformed_value_still_names_its_series() {
+    let body = "# TYPE a counter\na{b=\"c\"} 1x\na 1 2 3\na{b=\"c} 1\n";
+    let broken = parse(body.as_bytes()).broken;
+    let names: Vec<_> = broken.iter().map(|series| (series.role, series.labels.iter().count())).collect();
+    assert_eq!(names, [(Role::Counter, 1), (Role::Counter, 0)]);
+}
+
+#[test]
+fn samples_are_bounded() {
+    let body = |samples: usize| "a 1\n".repeat(samples);
+    let (most, more) = (body(SAMPLES_MAX), body(SAMPLES_MAX + 1));
+    assert!(!parse(most.as_bytes()).is_too_long);
+    assert!(parse(more.as_bytes()).is_too_long);
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::exposition::Role;
 use crate::series::Known;
 
 const TITLE: &str = "docker-metrics-statsd state 1";
+/// Stands for a last value that is not known.
+const UNKNOWN: &str = "?";
 /// How long the last line is: `sum `, 16 hexadecimal digits, a line feed.
 const SUM_BYTES: usize = 21;
 
@@ -41,6 +43,7 @@ pub(super) fn encode(baseline: &Baseline, now: SystemTime) -> Vec<u8> {
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let mut text = format!("{TITLE}\nsaved {saved}\nengine {engine}\nstart {start}\n");
     for Known { key, tag, seen, owed } in &baseline.series {
+        let seen = seen.map_or_else(|| UNKNOWN.to_owned(), |seen| seen.to_string());
         text += &format!("{} {seen} {owed} {key}\n", role_word(*tag));
     }
     text += &format!("sum {:016x}\n", sum(text.as_bytes()));
@@ -84,10 +87,14 @@ fn whole(text: &str) -> Option<(SystemTime, Baseline)> {
 fn series_line(line: &str) -> Option<Known<Role>> {
     let mut words = line.splitn(4, ' ');
     let tag = role(words.next()?)?;
-    let seen = decimal(words.next()?)?;
+    let seen = match words.next()? {
+        UNKNOWN => None,
+        seen => Some(decimal(seen)?),
+    };
     let owed = decimal(words.next()?)?;
     let key: Rc<str> = words.next()?.into();
-    (!seen.is_negative() && !owed.is_negative()).then_some(Known { key, tag, seen, owed })
+    let is_negative = owed.is_negative() || seen.is_some_and(Decimal::is_negative);
+    (!is_negative).then_some(Known { key, tag, seen, owed })
 }
 
 /// The cumulative roles; the others have no state.
@@ -130,7 +137,7 @@ pub(super) mod tests {
         let known = |key: &str, tag, seen: &str, owed: &str| Known {
             key: key.into(),
             tag,
-            seen: decimal(seen).unwrap(),
+            seen: (seen != UNKNOWN).then(|| decimal(seen).unwrap()),
             owed: decimal(owed).unwrap(),
         };
         Baseline {
@@ -142,6 +149,7 @@ pub(super) mod tests {
                 known(r#"{"a b","c"="d \"\\\n 5 6"}"#, Role::Counter, "18446744073709552000", "0"),
                 known(r#"{"h_sum"}"#, Role::HistogramSum, "123456789012345678e5", "0.000000001"),
                 known(r#"{"s_count"}"#, Role::SummaryCount, "0", "7"),
+                known(r#"{"b_bucket"}"#, Role::HistogramBucket, UNKNOWN, "0"),
             ],
         }
     }
