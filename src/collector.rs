@@ -7,6 +7,7 @@
 
 mod health;
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_io::Timer;
@@ -15,6 +16,7 @@ use smol::future::FutureExt;
 
 use crate::config::Settings;
 use crate::convert::{Conversion, Converter, Start};
+use crate::limit::within;
 use crate::log::Log;
 use crate::scrape::{ScrapeError, scrape};
 use crate::series::SeriesId;
@@ -34,6 +36,10 @@ const BURST_PAUSE: Duration = Duration::from_millis(10);
 const DEAD_SOCKET_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long a process lives at least: an engine that finds a young plugin gone disables it.
 const LIFE_TIME_MIN: Duration = Duration::from_secs(5);
+/// How long delivering the last scrape may take.
+const LAST_DELIVERY_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long delivering any other scrape may take: an interval, within these bounds.
+const DELIVERY_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
 /// How soon a socket that refuses is tried again.
 const DEAD_SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -59,6 +65,8 @@ pub struct Collector<'a> {
     sink: Sink,
     /// When the next scrape is due; `None` while stopped.
     due: Option<Instant>,
+    /// An event that interrupted a scrape.
+    waiting: Option<Event>,
     scraping: Health,
     sending: Health,
     /// What there is when an engine started this process, and would start it again.
@@ -86,6 +94,7 @@ impl<'a> Collector<'a> {
             converter: Converter::new(settings, Start::FirstScrape),
             sink: Sink::new(settings.statsd_addr.clone()),
             due: None,
+            waiting: None,
             scraping: Health::default(),
             sending: Health::default(),
             engine: None,
@@ -115,10 +124,13 @@ impl<'a> Collector<'a> {
     /// is dead.
     pub async fn run(mut self, events: Receiver<Event>) {
         while !self.has_dead_socket() {
-            let event = async { events.recv().await.unwrap_or(Event::Shutdown) };
-            match event.or(tick(self.due)).await {
+            let event = match self.waiting.take() {
+                Some(event) => event,
+                None => next(&events).or(tick(self.due)).await,
+            };
+            match event {
                 Event::Start => self.start(),
-                Event::Tick => self.scrape_on_tick().await,
+                Event::Tick => self.scrape_on_tick(&events).await,
                 Event::Stop(done) => {
                     self.stop().await;
                     // Whoever asked may have stopped waiting.
@@ -159,7 +171,9 @@ impl<'a> Collector<'a> {
 
     async fn stop(&mut self) {
         if self.due.take().is_some() {
-            self.scrape(self.settings.scrape_timeout.min(LAST_SCRAPE_TIME_MAX)).await;
+            let limit = self.settings.scrape_timeout.min(LAST_SCRAPE_TIME_MAX);
+            let scraped = scrape(&self.settings.scrape_addr, limit).await;
+            self.handle(scraped, LAST_DELIVERY_TIME_MAX, None).await;
             self.log.info("scraping stopped");
         }
         if let Some(engine) = &mut self.engine {
@@ -169,9 +183,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    async fn scrape_on_tick(&mut self) {
+    /// Whatever happens meanwhile interrupts: the tick is then still due.
+    async fn scrape_on_tick(&mut self, events: &Receiver<Event>) {
         let begin = Instant::now();
-        self.scrape(self.settings.scrape_timeout).await;
+        let scraped = async { Ok(scrape(&self.settings.scrape_addr, self.settings.scrape_timeout).await) };
+        match scraped.or(async { Err(next(events).await) }).await {
+            Ok(scraped) => {
+                let limit = self.settings.interval.clamp(*DELIVERY_TIME.start(), *DELIVERY_TIME.end());
+                self.handle(scraped, limit, Some(events)).await;
+            }
+            Err(event) => {
+                self.waiting = Some(event);
+                return;
+            }
+        }
         let is_refused = self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some());
         let wait =
             if is_refused { self.settings.interval.min(DEAD_SOCKET_RETRY) } else { self.settings.interval };
@@ -183,9 +208,14 @@ impl<'a> Collector<'a> {
         });
     }
 
-    async fn scrape(&mut self, limit: Duration) {
+    /// Delivers a scrape within `limit`, or until an event waits that is to interrupt.
+    async fn handle(
+        &mut self,
+        scraped: Result<Vec<u8>, ScrapeError>,
+        limit: Duration,
+        events: Option<&Receiver<Event>>,
+    ) {
         let begin = Instant::now();
-        let scraped = scrape(&self.settings.scrape_addr, limit).await;
         self.note_refusal(&scraped);
         let converted = scraped
             .map_err(|error| error.to_string())
@@ -193,9 +223,9 @@ impl<'a> Collector<'a> {
         match converted {
             Ok(conversion) => {
                 self.note_success(&conversion);
-                self.deliver(&conversion).await;
+                self.deliver(&conversion, begin + limit, events).await;
                 self.save();
-                self.log.debug(&format!("scraped in {:?}: {:?}", begin.elapsed(), conversion.counts));
+                self.log.debug(&format!("delivered in {:?}: {:?}", begin.elapsed(), conversion.counts));
             }
             Err(problem) => {
                 if self.scraping.fails(&problem) {
@@ -236,9 +266,14 @@ impl<'a> Collector<'a> {
         }
     }
 
-    async fn deliver(&mut self, conversion: &Conversion) {
+    async fn deliver(
+        &mut self,
+        conversion: &Conversion,
+        deadline: Instant,
+        events: Option<&Receiver<Event>>,
+    ) {
         let address = &self.settings.statsd_addr;
-        match self.send(conversion).await {
+        match self.send(conversion, deadline, events).await {
             Ok(()) => {
                 if let Change::Recovered(failures) = self.sending.works() {
                     self.log.info(&format!("sending to {address} works again after {failures} scrapes"));
@@ -260,17 +295,30 @@ impl<'a> Collector<'a> {
     /// What a datagram carries is settled once the next one was sent without a refusal coming back, so
     /// that the last one and the first are asked about: the first is the probe of a server that may be
     /// away, before anything else is risked.
-    async fn send(&mut self, conversion: &Conversion) -> Result<(), SendError> {
+    async fn send(
+        &mut self,
+        conversion: &Conversion,
+        deadline: Instant,
+        events: Option<&Receiver<Event>>,
+    ) -> Result<(), SendError> {
         let bursts = u32::try_from(conversion.datagrams().len() / BURST_DATAGRAMS).unwrap_or(u32::MAX);
         let pause = BURST_PAUSE.min(self.settings.interval / 2 / bursts.max(1));
         let refusal_time = self.settings.interval / 4;
         let mut unconfirmed: &[SeriesId] = &[];
         for (index, (datagram, carried)) in conversion.datagrams().enumerate() {
+            if events.is_some_and(|events| !events.is_empty()) {
+                // The rest stays owed, for the last scrape.
+                break;
+            }
             if index > 0 && index % BURST_DATAGRAMS == 0 {
                 Timer::after(pause).await;
             }
-            self.sink.send(datagram).await?;
-            self.converter.taken(unconfirmed);
+            let time = deadline.saturating_duration_since(Instant::now());
+            let sent = within(time, self.sink.send(datagram)).await.unwrap_or_else(|| Err(SendError::late()));
+            if sent.as_ref().err().is_none_or(|error| !error.is_earlier) {
+                self.converter.taken(unconfirmed);
+            }
+            sent?;
             unconfirmed = carried;
             if index == 0 {
                 self.sink.confirm(refusal_time).await?;
@@ -298,6 +346,11 @@ impl<'a> Collector<'a> {
             }
         }
     }
+}
+
+async fn next(events: &Receiver<Event>) -> Event {
+    // Nobody is left who could say anything else.
+    events.recv().await.unwrap_or(Event::Shutdown)
 }
 
 async fn tick(due: Option<Instant>) -> Event {

@@ -295,16 +295,13 @@ impl Converter {
     /// Growth of series that this scrape no longer has, seen in earlier scrapes and not delivered.
     fn send_gone(&mut self, had_all: bool, conversion: &mut Conversion) {
         for gone in self.series.end_scrape(had_all) {
-            match exposition::parse_series(&gone.key) {
-                Some((name, labels)) => {
-                    let labels: Vec<_> = labels.iter().collect();
-                    self.push(conversion, &name, &labels, gone.tag, gone.owed, Some(gone.id));
-                }
+            if let Some((name, labels)) = exposition::parse_series(&gone.key) {
+                let labels: Vec<_> = labels.iter().collect();
+                self.push(conversion, &name, &labels, gone.tag, gone.owed, Some(gone.id));
+            } else {
                 // The key's quotes made its line too long to be read.
-                None => {
-                    conversion.counts.too_large += 1;
-                    self.series.settle(gone.id);
-                }
+                conversion.counts.too_large += 1;
+                self.series.settle(gone.id);
             }
         }
     }

@@ -11,19 +11,3 @@ pub mod client;
 mod framing;
 mod head;
 pub mod server;
-
-use std::future::Future;
-use std::time::Duration;
-
-use async_io::Timer;
-use smol::future::FutureExt;
-
-/// `work`, or `None` once `limit` has passed. Work that is ready wins.
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let work = async { Some(work.await) };
-    let late = async {
-        Timer::after(limit).await;
-        None
-    };
-    work.or(late).await
-}

@@ -20,6 +20,7 @@
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
 //! | [`state`] | the baseline kept over restarts |
+//! | [`limit`] | a time limit is a race |
 //! | [`listen`] | a StatsD listener for people |
 //! | [`log`] | bounded lines for the engine's log |
 
@@ -30,6 +31,7 @@ pub mod convert;
 pub mod decimal;
 pub mod exposition;
 pub mod http;
+pub mod limit;
 pub mod listen;
 pub mod log;
 pub mod plugin;

@@ -6,8 +6,9 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::net::UdpSocket;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where to listen if nothing is said.
 pub const DEFAULT_ADDR: &str = "127.0.0.1:8125";
@@ -58,10 +59,7 @@ pub fn listen(address: &ListenAddr, raw: bool, out: &mut impl Write) -> io::Resu
     let socket = match address {
         ListenAddr::Udp(address) => Socket::Udp(UdpSocket::bind(address)?),
         ListenAddr::Unixgram(path) => {
-            if UnixDatagram::unbound()?.connect(path).is_err() {
-                // Nobody listens there: a socket file, if there is one, was left behind.
-                let _ = std::fs::remove_file(path);
-            }
+            remove_dead_socket(path)?;
             Socket::Unixgram(UnixDatagram::bind(path)?)
         }
     };
@@ -77,6 +75,17 @@ pub fn listen(address: &ListenAddr, raw: bool, out: &mut impl Write) -> io::Resu
             writeln!(out, "{}", if raw { line } else { readable(&line) })?;
         }
         out.flush()?;
+    }
+}
+
+/// Removes a socket that nobody listens on. Anything else at that path is somebody's.
+fn remove_dead_socket(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    match UnixDatagram::unbound()?.connect(path) {
+        Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -106,6 +115,20 @@ mod tests {
         assert_eq!(columns("a:2|ms|@0.1|#b:c"), ["a", "2", "ms", "@0.1", "b:c"]);
         assert_eq!(readable("no metric"), "no metric");
         assert_eq!(readable("_e{1,1}"), "_e{1,1}");
+    }
+
+    #[test]
+    fn only_a_dead_socket_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "precious").unwrap();
+        let live = std::os::unix::net::UnixListener::bind(path("live")).unwrap();
+        drop(UnixDatagram::bind(path("dead")).unwrap());
+        for (name, stays) in [("file", true), ("live", true), ("dead", false), ("none", false)] {
+            remove_dead_socket(&path(name)).unwrap();
+            assert_eq!(path(name).exists(), stays, "{name}");
+        }
+        drop(live);
     }
 
     #[test]

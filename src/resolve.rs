@@ -8,10 +8,10 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::config::HostPort;
-use crate::http::within;
+use crate::limit::within;
 
 /// How long a look-up may take.
-pub const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
+pub const LOOKUP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Every address of a host; never empty.
 ///

@@ -13,7 +13,7 @@ use async_net::unix::UnixStream;
 
 use crate::config::ScrapeAddr;
 use crate::http::client::{GetError, Pieces, get};
-use crate::http::within;
+use crate::limit::within;
 use crate::resolve::resolve;
 
 /// The largest body: about 600,000 samples. An engine's is 33 to 240 KB.

@@ -154,16 +154,15 @@ impl<T: Copy> Series<T> {
     /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
     pub fn keep(&mut self, key: &str, tag: T, continuity: Continuity) {
         let scrape = self.scrape;
-        match self.get(key) {
-            Some((_, slot)) => slot.scrape = scrape,
-            None => {
-                let seen = match continuity {
-                    Continuity::Baseline => None,
-                    Continuity::Continued | Continuity::Restarted => Some(Decimal::ZERO),
-                };
-                self.insert(Slot { key: key.into(), tag, seen, owed: Decimal::ZERO, scrape });
-            }
+        if let Some((_, slot)) = self.get(key) {
+            slot.scrape = scrape;
+            return;
         }
+        let seen = match continuity {
+            Continuity::Baseline => None,
+            Continuity::Continued | Continuity::Restarted => Some(Decimal::ZERO),
+        };
+        self.insert(Slot { key: key.into(), tag, seen, owed: Decimal::ZERO, scrape });
     }
 
     /// A complete scrape ends: series that it did not have are forgotten, and those of them that

@@ -8,17 +8,19 @@ mod socket;
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::StatsdAddr;
-use crate::http::within;
-use socket::Socket;
+use crate::limit::within;
+use socket::{Failure, Socket};
 
 /// How long one datagram may wait for room in the receiver's queue: a unix socket holds ten by
 /// default (`net.unix.max_dgram_qlen`), and a server that lives reads on within this.
 pub const SEND_TIME_MAX: Duration = Duration::from_millis(500);
 /// How long making a connection may take, after any look-up of a name.
-pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a UDP socket is used before the name of its server is looked up again.
+pub const LOOKUP_AGE_MAX: Duration = Duration::from_secs(60);
 /// How long a refusal may take to come back. On one host it is there at once; from another it takes a
 /// round trip, if that host says anything at all.
 pub const REFUSAL_TIME_MAX: Duration = Duration::from_millis(20);
@@ -29,6 +31,20 @@ pub struct SendError {
     /// What was attempted.
     attempt: &'static str,
     source: io::Error,
+    /// What failed is the datagram before this one; this one was not tried.
+    pub is_earlier: bool,
+}
+
+impl SendError {
+    fn new(attempt: &'static str, source: io::Error) -> Self {
+        Self { attempt, source, is_earlier: false }
+    }
+
+    /// There is no more time to send in.
+    #[must_use]
+    pub fn late() -> Self {
+        Self::new("send", io::Error::new(io::ErrorKind::TimedOut, "sending takes too long"))
+    }
 }
 
 impl fmt::Display for SendError {
@@ -48,24 +64,33 @@ impl std::error::Error for SendError {
 pub struct Sink {
     address: StatsdAddr,
     socket: Option<Socket>,
+    /// When the socket was connected.
+    connected_at: Instant,
+    /// How often sending failed. A name may have addresses on which nobody listens, so after each
+    /// failure another one of them is tried first.
+    refusals: usize,
 }
 
 impl Sink {
     /// A sink that is not connected yet.
     #[must_use]
     pub fn new(address: StatsdAddr) -> Self {
-        Self { address, socket: None }
+        Self { address, socket: None, connected_at: Instant::now(), refusals: 0 }
     }
 
     /// Sends one datagram.
     ///
+    /// Dropping the future is safe: a datagram is sent whole or not at all, and a stream that may have
+    /// sent a part is not used again.
+    ///
     /// # Errors
-    /// The datagram was not taken, and the one before may have been refused, unless it was confirmed.
-    /// The next one is sent over a new connection.
+    /// The datagram was not taken. The next one is sent over a new connection.
     pub async fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
         // A restarted server has a new socket at the old address. The connection to the old one is dead
         // before anything is sent over it, and that says nothing about the new one.
-        if self.socket.as_ref().is_some_and(Socket::is_closed) {
+        let is_old =
+            matches!(self.address, StatsdAddr::Udp(_)) && self.connected_at.elapsed() > LOOKUP_AGE_MAX;
+        if is_old || self.socket.as_ref().is_some_and(Socket::is_closed) {
             self.socket = None;
         }
         let retries = self.socket.as_ref().is_some_and(Socket::fails_whole);
@@ -84,23 +109,33 @@ impl Sink {
         let refused = socket.late_refusal(limit.min(REFUSAL_TIME_MAX)).await;
         refused.map_err(|source| {
             self.socket = None;
-            SendError { attempt: "send", source }
+            self.refusals += 1;
+            SendError::new("send", source)
         })
     }
 
     /// Without a socket afterwards, unless the datagram was taken.
     async fn try_send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
-        let mut socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => Socket::connect(&self.address, CONNECT_TIME_MAX)
-                .await
-                .map_err(|source| SendError { attempt: "connect", source })?,
+        let mut socket = if let Some(socket) = self.socket.take() {
+            socket
+        } else {
+            self.connected_at = Instant::now();
+            let connected = Socket::connect(&self.address, CONNECT_TIME_MAX, self.refusals).await;
+            connected.map_err(|source| SendError::new("connect", source))?
         };
         let sent = within(SEND_TIME_MAX, socket.send(datagram)).await.unwrap_or_else(|| {
-            Err(io::Error::new(io::ErrorKind::TimedOut, "the receiver does not read what it is sent"))
+            let late = io::Error::new(io::ErrorKind::TimedOut, "the receiver does not read what it is sent");
+            Err(Failure { source: late, is_earlier: false })
         });
-        sent.map_err(|source| SendError { attempt: "send", source })?;
-        self.socket = Some(socket);
-        Ok(())
+        match sent {
+            Ok(()) => {
+                self.socket = Some(socket);
+                Ok(())
+            }
+            Err(Failure { source, is_earlier }) => {
+                self.refusals += 1;
+                Err(SendError { attempt: "send", source, is_earlier })
+            }
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! The two commands that scrape: wiring of the parts on one thread.
 
-use std::io;
 use std::path::Path;
 
 use async_signal::{Signal, Signals};
@@ -11,7 +10,7 @@ use smol::stream::StreamExt;
 use super::CliError;
 use crate::collector::{Collector, Event, LAST_SCRAPE_TIME_MAX};
 use crate::config::Settings;
-use crate::http::within;
+use crate::limit::within;
 use crate::log::Log;
 use crate::plugin::{self, Call};
 use crate::state::{self, StateFile};
@@ -75,9 +74,11 @@ fn watch_signals(executor: &LocalExecutor<'_>, events: Sender<Event>) -> Result<
     let mut signals = Signals::new([Signal::Term, Signal::Int]).map_err(CliError::Signals)?;
     executor
         .spawn(async move {
-            while let Some(Ok::<_, io::Error>(_)) = signals.next().await {
-                let _ = events.send(Event::Shutdown).await;
-            }
+            let _ = signals.next().await;
+            let _ = events.send(Event::Shutdown).await;
+            let _ = signals.next().await;
+            // Somebody does not want to wait for the last scrape.
+            std::process::exit(1);
         })
         .detach();
     Ok(())

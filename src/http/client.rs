@@ -72,8 +72,12 @@ where
     stream.write_all(&bytes).await?;
 
     let mut surplus = Vec::new();
-    let head = read_head(&mut stream, &mut surplus).await.map_err(head_error)?;
+    let mut head = read_head(&mut stream, &mut surplus).await.map_err(head_error)?;
     let left = body_length(&head)?;
+    if left.is_some() && head.starts_with("HTTP/1.0 ") {
+        // async-h1 refuses the version; with a Content-Length the rest reads the same.
+        head.replace_range(.."HTTP/1.0".len(), "HTTP/1.1");
+    }
     let rest = Cursor::new(surplus).chain(stream);
     let head = Cursor::new(head.into_bytes());
     let response = match left {

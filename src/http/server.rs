@@ -11,7 +11,7 @@ use http_types::{Method, Response};
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
 use super::head::{HeadError, header, read_head, read_more};
-use super::within;
+use crate::limit::within;
 
 /// The largest request body. The protocol has none; `{}` is what its document shows.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;

@@ -10,7 +10,7 @@ use async_io::Async;
 use smol::io::AsyncWriteExt;
 
 use crate::config::{HostPort, StatsdAddr};
-use crate::http::within;
+use crate::limit::within;
 use crate::resolve::resolve;
 
 /// A connection to a StatsD server.
@@ -24,14 +24,29 @@ pub(super) enum Socket {
     Unixstream(Async<UnixStream>),
 }
 
+/// A datagram was not sent.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) source: io::Error,
+    /// What failed is the datagram before this one.
+    pub(super) is_earlier: bool,
+}
+
+impl From<io::Error> for Failure {
+    fn from(source: io::Error) -> Self {
+        Self { source, is_earlier: false }
+    }
+}
+
 impl Socket {
-    pub(super) async fn connect(address: &StatsdAddr, limit: Duration) -> io::Result<Self> {
+    /// Connects to the first address that works, beginning with number `begin` of them.
+    pub(super) async fn connect(address: &StatsdAddr, limit: Duration, begin: usize) -> io::Result<Self> {
         match address {
             StatsdAddr::Udp(target) => {
-                first_that_works(target, async |address| connect_udp(address).map(Self::Udp)).await
+                first_that_works(target, begin, async |address| connect_udp(address).map(Self::Udp)).await
             }
             StatsdAddr::Tcp(target) => {
-                first_that_works(target, async |address| {
+                first_that_works(target, begin, async |address| {
                     in_time(limit, Async::<TcpStream>::connect(address)).await.map(Self::Tcp)
                 })
                 .await
@@ -50,20 +65,23 @@ impl Socket {
 
     /// Sends a datagram, or all of what stands for one on a stream. A stream that fails may have sent a
     /// part of it, so it must not be used again.
-    pub(super) async fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+    pub(super) async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Udp(socket) => {
-                socket.send(datagram).await?;
+                // A refusal that is there before the datagram was sent is that of the one before.
+                let is_earlier = |source: &io::Error| source.kind() == io::ErrorKind::ConnectionRefused;
+                let sent = socket.send(datagram).await;
+                sent.map_err(|source| Failure { is_earlier: is_earlier(&source), source })?;
                 // On one host a refusal comes back while the datagram is being sent, and the socket holds
                 // it for whoever asks: without asking, the next datagram would pay for this one.
-                socket.get_ref().take_error()?.map_or(Ok(()), Err)
+                socket.get_ref().take_error()?.map_or(Ok(()), |source| Err(source.into()))
             }
-            Self::Unixgram(socket) => socket.send(datagram).await.map(drop),
-            Self::Tcp(stream) => stream.write_all(datagram).await,
+            Self::Unixgram(socket) => Ok(socket.send(datagram).await.map(drop)?),
+            Self::Tcp(stream) => Ok(stream.write_all(datagram).await?),
             Self::Unixstream(stream) => {
                 let length = u32::try_from(datagram.len()).map_err(io::Error::other)?;
                 let frame = [&length.to_le_bytes(), datagram].concat();
-                stream.write_all(&frame).await
+                Ok(stream.write_all(&frame).await?)
             }
         }
     }
@@ -120,10 +138,14 @@ fn has_ended(mut stream: impl io::Read) -> bool {
 
 async fn first_that_works(
     target: &HostPort,
+    begin: usize,
     connect: impl AsyncFn(SocketAddr) -> io::Result<Socket>,
 ) -> io::Result<Socket> {
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
-    for address in resolve(target).await? {
+    let mut addresses = resolve(target).await?;
+    let begin = begin % addresses.len().max(1);
+    addresses.rotate_left(begin);
+    for address in addresses {
         match connect(address).await {
             Ok(socket) => return Ok(socket),
             Err(error) => failure = error,

@@ -167,3 +167,46 @@ fn a_missing_socket_is_named_once() {
     assert!(agent.lines.recv_timeout(Duration::from_millis(500)).is_err(), "repeats are folded");
     agent.terminate();
 }
+
+#[test]
+fn a_hung_endpoint_does_not_hold_up_the_end() {
+    let (_server, statsd) = server();
+    let (asked, is_asked) = mpsc::channel();
+    let endpoint = Endpoint::start(move |_| {
+        asked.send(()).unwrap();
+        std::thread::sleep(Duration::from_secs(30));
+        Vec::new()
+    });
+    let mut agent = Agent::start(&endpoint, &statsd);
+    is_asked.recv().unwrap();
+    let begin = std::time::Instant::now();
+    agent.terminate();
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_server_that_reads_slowly_gets_each_count_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dsd.socket");
+    let server = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    server.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
+    let body = |value: usize| {
+        let lines: String = (0..2000).map(|series| format!("a{{series=\"{series}\"}} {value}\n")).collect();
+        format!("# TYPE a counter\n{lines}")
+    };
+    // Everything has grown by 5 in the end, whatever could be sent of it when.
+    let endpoint = Endpoint::start(move |number| vec![at_once(chunked(&body(10 + number.min(5))))]);
+    let _agent = Agent::start(&endpoint, &format!("unixgram://{}", path.display()));
+    // Meanwhile the queue is full, sends time out, and scrapes end half delivered.
+    std::thread::sleep(Duration::from_secs(3));
+    let mut sums = std::collections::BTreeMap::new();
+    let mut buffer = [0; 9000];
+    while let Ok(count) = server.recv(&mut buffer) {
+        for line in str::from_utf8(&buffer[..count]).unwrap().lines() {
+            let (value, series) = line.strip_prefix("docker.a.count:").unwrap().split_once("|c|#").unwrap();
+            *sums.entry(series.to_owned()).or_insert(0) += value.parse::<usize>().unwrap();
+        }
+    }
+    assert_eq!(sums.len(), 2000);
+    assert!(sums.values().all(|sum| *sum == 5), "{sums:?}");
+}

@@ -1,6 +1,6 @@
 //! What a socket tells about a datagram, on real sockets.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
@@ -43,6 +43,27 @@ fn a_refused_udp_datagram_is_reported_for_itself() {
     server.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut buffer = [0; 10];
     assert_eq!((server.recv(&mut buffer).unwrap(), buffer[0]), (1, b'3'));
+}
+
+#[test]
+fn a_name_with_an_address_that_refuses_is_reached_by_another() {
+    // `localhost` is ::1 as well where the machine has IPv6.
+    for listens in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(server) = UdpSocket::bind(listens) else { continue };
+        let address = server.local_addr().unwrap();
+        if !("localhost", address.port()).to_socket_addrs().unwrap().any(|known| known == address) {
+            continue;
+        }
+        let mut sink = sink(&format!("udp://localhost:{}", address.port()));
+        let reached = (0..4).any(|_| {
+            let sent = smol::block_on(async {
+                sink.send(b"x").await?;
+                sink.confirm(Duration::from_millis(20)).await
+            });
+            sent.is_ok()
+        });
+        assert!(reached, "{listens}");
+    }
 }
 
 #[test]
