@@ -21,7 +21,7 @@ Sends a Docker Engine's own metrics to StatsD and Datadog.
 usage: docker-metrics-statsd [COMMAND]
 
 commands:
-  (none)                       serve the Docker plugin protocol: this is what the engine starts
+  (none)                       serve the Docker plugin protocol: what the engine starts, and of no use elsewhere
   agent                        scrape SCRAPE_ADDR until SIGTERM, without a Docker Engine around
   convert [--from-zero] FILE...
                                treat the files (- is standard input) as successive scrapes and print

@@ -14,7 +14,8 @@ use async_io::Timer;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 
-use crate::config::Settings;
+use crate::boot::BootClock;
+use crate::config::{ScrapeAddr, Settings};
 use crate::convert::{Conversion, Converter, Start};
 use crate::limit::within;
 use crate::log::Log;
@@ -69,6 +70,8 @@ pub struct Collector<'a> {
     waiting: Option<Event>,
     scraping: Health,
     sending: Health,
+    /// The clocks of the machine that the endpoint runs on, if that is this one.
+    clock: Option<BootClock>,
     /// What there is when an engine started this process, and would start it again.
     engine: Option<UnderEngine>,
 }
@@ -97,6 +100,9 @@ impl<'a> Collector<'a> {
             waiting: None,
             scraping: Health::default(),
             sending: Health::default(),
+            clock: matches!(settings.scrape_addr, ScrapeAddr::Unix { .. })
+                .then(BootClock::of_this_machine)
+                .flatten(),
             engine: None,
         }
     }
@@ -217,9 +223,10 @@ impl<'a> Collector<'a> {
     ) {
         let begin = Instant::now();
         self.note_refusal(&scraped);
+        let boot = self.clock.as_ref().map(BootClock::read);
         let converted = scraped
             .map_err(|error| error.to_string())
-            .and_then(|body| self.converter.convert(&body).map_err(|error| error.to_string()));
+            .and_then(|body| self.converter.convert_from(&body, boot).map_err(|error| error.to_string()));
         match converted {
             Ok(conversion) => {
                 self.note_success(&conversion);

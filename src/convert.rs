@@ -9,15 +9,18 @@ mod name;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::boot::Boot;
 use crate::config::{Histograms, Settings};
 use crate::decimal::{Decimal, Number};
 use crate::exposition::{self, Exposition, Labels, LineError, Role, Sample};
 use crate::series::{Continuity, Known, Series, SeriesId};
 use crate::statsd::{Encoder, Format, Kind, Metric, Packets, Pushed};
 
-/// Two readings of one process's start time may differ by this much, in seconds: the kernel derives it
-/// from the wall clock, which is adjusted all the time.
-const PROCESS_START_JITTER: Decimal = Decimal::ONE;
+/// Two readings of one process's start time may differ by this much: the kernel derives it from the
+/// wall clock, which is adjusted all the time.
+const PROCESS_START_JITTER_S: i64 = 1;
+/// Two readings of the time from a boot to a process's start: both are rounded.
+const SINCE_BOOT_JITTER_S: i64 = 2;
 
 /// Where counting begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +56,22 @@ pub struct Source {
     pub engine: Option<String>,
     /// `process_start_time_seconds`.
     pub process_start: Option<Decimal>,
+    /// The boot of the machine that it runs on, read with it; `None` if that is not known.
+    pub boot: Option<Boot>,
 }
 
 impl Source {
     fn has_restarted(&self, now: &Self) -> bool {
-        match (self.process_start, now.process_start) {
-            (Some(before), Some(now)) => !now.is_within(PROCESS_START_JITTER, before),
+        let (Some(before), Some(after)) = (self.process_start, now.process_start) else { return false };
+        let is_same = |before, after: Decimal, jitter_s| after.is_within(Decimal::new(jitter_s, 0), before);
+        let is_same_since_boot = match (&self.boot, &now.boot) {
+            // The start moved because the wall clock was set: the boot moved with it.
+            (Some(boot), Some(boot_now)) if boot.id == boot_now.id => {
+                is_same(before.minus(boot.time), after.minus(boot_now.time), SINCE_BOOT_JITTER_S)
+            }
             _ => false,
-        }
+        };
+        !is_same(before, after, PROCESS_START_JITTER_S) && !is_same_since_boot
     }
 }
 
@@ -197,9 +208,15 @@ impl Converter {
     /// # Errors
     /// The scrape is not complete; nothing that is known changed.
     pub fn convert(&mut self, body: &[u8]) -> Result<Conversion, Incomplete> {
+        self.convert_from(body, None)
+    }
+
+    /// As [`Self::convert`], for an endpoint on a machine whose clocks can be read: it tells a process
+    /// that was started again from a clock that was set.
+    pub fn convert_from(&mut self, body: &[u8], boot: Option<Boot>) -> Result<Conversion, Incomplete> {
         let exposition = exposition::parse(body);
         complete(&exposition)?;
-        let source = source(&exposition);
+        let source = source(&exposition, boot);
         let is_foreign = std::mem::take(&mut self.resumed) && source.engine != self.source.engine;
         if is_foreign {
             self.series = Series::default();
@@ -240,7 +257,9 @@ impl Converter {
         let has_restarted = self.source.has_restarted(&source);
         self.source.engine = source.engine;
         // A scrape without a start time says nothing about it.
-        self.source.process_start = source.process_start.or(self.source.process_start);
+        if source.process_start.is_some() {
+            (self.source.process_start, self.source.boot) = (source.process_start, source.boot);
+        }
         match has_restarted {
             _ if is_first && self.start == Start::FirstScrape => Continuity::Baseline,
             true => Continuity::Restarted,
@@ -357,7 +376,7 @@ fn complete(exposition: &Exposition<'_>) -> Result<(), Incomplete> {
     }
 }
 
-fn source(exposition: &Exposition<'_>) -> Source {
+fn source(exposition: &Exposition<'_>, boot: Option<Boot>) -> Source {
     let find = |name: &str| exposition.samples.iter().find(|sample| sample.name == name);
     let engine = find("engine_daemon_engine_info").and_then(|sample| sample.labels.get("daemon_id"));
     let process_start = match find("process_start_time_seconds").map(|sample| sample.value) {
@@ -366,7 +385,7 @@ fn source(exposition: &Exposition<'_>) -> Source {
     };
     // One line of a saved state.
     let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
-    Source { engine, process_start }
+    Source { engine, process_start, boot }
 }
 
 fn is_cumulative(role: Role) -> bool {

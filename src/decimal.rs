@@ -64,8 +64,13 @@ enum Parsed {
 }
 
 impl Decimal {
-    /// One.
-    pub const ONE: Self = Self { mantissa: 1, exponent: 0 };
+    /// `mantissa * 10^exponent`; mantissas beyond 18 digits are rounded to a double.
+    #[must_use]
+    pub fn new(mantissa: i64, exponent: i16) -> Self {
+        Self::normal(mantissa.into(), exponent.into())
+            .or_else(|| Self::from_f64(format!("{mantissa}e{exponent}").parse().unwrap_or(0.0)))
+            .unwrap_or_default()
+    }
 
     /// Zero.
     pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };

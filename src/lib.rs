@@ -20,10 +20,12 @@
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
 //! | [`state`] | the baseline kept over restarts |
+//! | [`boot`] | when this machine was booted |
 //! | [`limit`] | a time limit is a race |
 //! | [`listen`] | a StatsD listener for people |
 //! | [`log`] | bounded lines for the engine's log |
 
+pub mod boot;
 pub mod cli;
 pub mod collector;
 pub mod config;

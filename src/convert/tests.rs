@@ -202,6 +202,26 @@ fn a_malformed_line_does_not_make_its_series_new() {
     assert_eq!(sent(&["# TYPE a counter\na NaN\nb 1\n", before]), "");
 }
 
+/// The last difference when the engine's start and the machine's boot move like this.
+fn after_moves(start: i64, boot: (&str, i64)) -> String {
+    let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+    let mut scrape = |value: &str, start: i64, (id, time): (&str, i64)| {
+        let body = format!("{}process_start_time_seconds {start}\n", counter(value));
+        let boot = Boot { id: id.to_owned(), time: Decimal::new(time, 0) };
+        text(&converter.convert_from(body.as_bytes(), Some(boot)).unwrap())
+    };
+    scrape("5", 1000, ("a", 400));
+    scrape("7", 1000 + start, (boot.0, 400 + boot.1)).lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_clock_that_was_set_is_no_restart() {
+    assert_eq!(after_moves(3600, ("a", 3600)), "docker.a.count:2|c");
+    assert_eq!(after_moves(-3600, ("a", -3601)), "docker.a.count:2|c");
+    assert_eq!(after_moves(3600, ("a", 0)), "docker.a.count:7|c", "the process was started again");
+    assert_eq!(after_moves(3600, ("b", 3600)), "docker.a.count:7|c", "the machine was started again");
+}
+
 #[test]
 fn a_scrape_without_a_start_time_does_not_hide_a_restart() {
     let body = |start: &str, value: &str| format!("{}process_start_time_seconds {start}\n", counter(value));

@@ -1,12 +1,13 @@
 //! The state as bytes: pure, versioned, with a sum over all of it at the end.
 //!
-//! Lines of text: a title with the version, when it was saved, the engine and its start (empty where
-//! there is none), then a line for each series: role, last value, what it owes, key.
+//! Lines of text: a title with the version, when it was saved, the engine, its start and the boot
+//! of its machine (empty where there is none), then a line for each series: role, last value, what it owes, key.
 
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::boot::Boot;
 use crate::convert::{Baseline, Source};
 use crate::decimal::{Decimal, Number};
 use crate::exposition::Role;
@@ -38,10 +39,11 @@ impl fmt::Display for FormatError {
 
 pub(super) fn encode(baseline: &Baseline, now: SystemTime) -> Vec<u8> {
     let saved = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let Source { engine, process_start } = &baseline.source;
+    let Source { engine, process_start, boot } = &baseline.source;
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
-    let mut text = format!("{TITLE}\nsaved {saved}\nengine {engine}\nstart {start}\n");
+    let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
+    let mut text = format!("{TITLE}\nsaved {saved}\nengine {engine}\nstart {start}\nboot {boot}\n");
     for Known { key, tag, seen, owed } in &baseline.series {
         let seen = seen.map_or_else(|| UNKNOWN.to_owned(), |seen| seen.to_string());
         text += &format!("{} {seen} {owed} {key}\n", role_word(*tag));
@@ -79,9 +81,16 @@ fn whole(text: &str) -> Option<(SystemTime, Baseline)> {
         "" => None,
         start => Some(decimal(start)?),
     };
+    let boot = match field("boot")? {
+        "" => None,
+        boot => {
+            let (time, id) = boot.split_once(' ')?;
+            Some(Boot { id: id.to_owned(), time: decimal(time)? })
+        }
+    };
     let series = lines.map(series_line).collect::<Option<Vec<_>>>()?;
     let saved = UNIX_EPOCH.checked_add(Duration::from_secs(saved))?;
-    Some((saved, Baseline { source: Source { engine, process_start }, series }))
+    Some((saved, Baseline { source: Source { engine, process_start, boot }, series }))
 }
 
 fn series_line(line: &str) -> Option<Known<Role>> {
@@ -144,6 +153,7 @@ pub(super) mod tests {
             source: Source {
                 engine: Some("AGRG:WLCF V2".to_owned()),
                 process_start: Some(decimal("1763824000.12").unwrap()),
+                boot: Some(Boot { id: "0b-1c".to_owned(), time: decimal("1763820000.5").unwrap() }),
             },
             series: vec![
                 known(r#"{"a b","c"="d \"\\\n 5 6"}"#, Role::Counter, "18446744073709552000", "0"),
