@@ -232,15 +232,15 @@ impl Converter {
             },
             is_foreign,
         };
-        self.series.begin_scrape();
+        self.series.begin_scrape(continuity);
         for sample in &exposition.samples {
-            self.sample(sample, continuity, &mut conversion);
+            self.sample(sample, &mut conversion);
         }
         for series in exposition.broken.iter().filter(|series| is_cumulative(series.role)) {
             let labels = canonical(&series.labels);
-            self.series.keep(&key(&series.name, &labels), series.role, continuity);
+            self.series.keep(&key(&series.name, &labels), series.role);
         }
-        self.send_gone(exposition.malformed == 0, &mut conversion);
+        self.send_debts(exposition.malformed == 0, &mut conversion);
         conversion.packets.finish();
         Ok(conversion)
     }
@@ -267,7 +267,7 @@ impl Converter {
         }
     }
 
-    fn sample(&mut self, sample: &Sample<'_>, continuity: Continuity, conversion: &mut Conversion) {
+    fn sample(&mut self, sample: &Sample<'_>, conversion: &mut Conversion) {
         let Some(kind) = self.kind(sample) else { return };
         let labels = canonical(&sample.labels);
         let counts = &mut conversion.counts;
@@ -278,7 +278,7 @@ impl Converter {
             (Kind::Gauge, Number::NotFinite) => counts.not_finite += 1,
             (Kind::Counter, Number::Finite(value)) if !value.is_negative() => {
                 let key = key(&sample.name, &labels);
-                match self.series.observe(&key, sample.role, value, continuity) {
+                match self.series.observe(&key, sample.role, value) {
                     Some((_, owed)) if owed.is_zero() => {}
                     Some((id, owed)) => {
                         self.push(conversion, &sample.name, &labels, sample.role, owed, Some(id));
@@ -287,7 +287,7 @@ impl Converter {
                 }
             }
             (Kind::Counter, value) => {
-                self.series.keep(&key(&sample.name, &labels), sample.role, continuity);
+                self.series.keep(&key(&sample.name, &labels), sample.role);
                 match value {
                     Number::Finite(_) => counts.negative += 1,
                     Number::NotFinite => counts.not_finite += 1,
@@ -311,16 +311,16 @@ impl Converter {
         }
     }
 
-    /// Growth of series that this scrape no longer has, seen in earlier scrapes and not delivered.
-    fn send_gone(&mut self, had_all: bool, conversion: &mut Conversion) {
-        for gone in self.series.end_scrape(had_all) {
-            if let Some((name, labels)) = exposition::parse_series(&gone.key) {
+    /// Growth that was seen in earlier scrapes and not delivered, of series without a value in this one.
+    fn send_debts(&mut self, had_all: bool, conversion: &mut Conversion) {
+        for debt in self.series.end_scrape(had_all) {
+            if let Some((name, labels)) = exposition::parse_series(&debt.key) {
                 let labels: Vec<_> = labels.iter().collect();
-                self.push(conversion, &name, &labels, gone.tag, gone.owed, Some(gone.id));
+                self.push(conversion, &name, &labels, debt.tag, debt.owed, Some(debt.id));
             } else {
                 // The key's quotes made its line too long to be read.
                 conversion.counts.too_large += 1;
-                self.series.settle(gone.id);
+                self.series.settle(debt.id);
             }
         }
     }

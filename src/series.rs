@@ -32,8 +32,8 @@ pub struct Series<T> {
     free: Vec<SeriesId>,
     /// Every occupied slot by its key.
     index: HashMap<Rc<str>, SeriesId>,
-    /// The number of the scrape being observed.
-    scrape: u64,
+    /// How the values of the scrape being observed relate to those before it.
+    continuity: Continuity,
 }
 
 #[derive(Debug)]
@@ -44,8 +44,16 @@ struct Slot<T> {
     seen: Option<Decimal>,
     /// Growth that no datagram has delivered; never negative.
     owed: Decimal,
-    /// The scrape that had it last.
-    scrape: u64,
+    /// What the scrape being observed has of it.
+    shown: Shown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Value,
+    /// A value that is of no use.
+    Presence,
+    Nothing,
 }
 
 /// What is known of a series, to be kept over a restart.
@@ -61,9 +69,9 @@ pub struct Known<T> {
     pub owed: Decimal,
 }
 
-/// A series that a scrape no longer has but that still owes.
+/// A series that owes, and of which a scrape has no value.
 #[derive(Debug)]
-pub struct Gone<T> {
+pub struct Debt<T> {
     /// Its place.
     pub id: SeriesId,
     /// Its key.
@@ -76,7 +84,7 @@ pub struct Gone<T> {
 
 impl<T: Copy> Default for Series<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::new(), scrape: 0 }
+        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::new(), continuity: Continuity::Baseline }
     }
 }
 
@@ -107,90 +115,87 @@ impl<T: Copy> Series<T> {
     pub fn resume(&mut self, known: Known<T>) {
         let Known { key, tag, seen, owed } = known;
         if self.get(&key).is_none() {
-            self.insert(Slot { key, tag, seen, owed, scrape: self.scrape });
+            self.insert(Slot { key, tag, seen, owed, shown: Shown::Nothing });
         }
     }
 
     /// A new scrape begins. Only a scrape known to be complete may be observed.
-    pub fn begin_scrape(&mut self) {
-        self.scrape += 1;
+    pub fn begin_scrape(&mut self, continuity: Continuity) {
+        self.continuity = continuity;
+        for slot in self.slots.iter_mut().flatten() {
+            slot.shown = Shown::Nothing;
+            if continuity == Continuity::Restarted {
+                // Whether or not this scrape shows it: from here on it has grown from zero.
+                slot.seen = Some(Decimal::ZERO);
+            }
+        }
     }
 
     /// A series' value in this scrape: its place and what it owes now, or `None` if this scrape has
     /// had this key before (the first value counts).
-    pub fn observe(
-        &mut self,
-        key: &str,
-        tag: T,
-        value: Decimal,
-        continuity: Continuity,
-    ) -> Option<(SeriesId, Decimal)> {
-        let scrape = self.scrape;
+    pub fn observe(&mut self, key: &str, tag: T, value: Decimal) -> Option<(SeriesId, Decimal)> {
+        let is_baseline = self.continuity == Continuity::Baseline;
         let Some((id, slot)) = self.get(key) else {
-            let owed = match continuity {
-                Continuity::Baseline => Decimal::ZERO,
-                // It was absent, so it was zero.
-                Continuity::Continued | Continuity::Restarted => value,
-            };
-            let id = self.insert(Slot { key: key.into(), tag, seen: Some(value), owed, scrape });
+            // It was absent, so it was zero.
+            let owed = if is_baseline { Decimal::ZERO } else { value };
+            let id = self.insert(Slot { key: key.into(), tag, seen: Some(value), owed, shown: Shown::Value });
             return Some((id, owed));
         };
-        if slot.scrape == scrape {
+        if slot.shown != Shown::Nothing {
             return None;
         }
-        let growth = match (continuity, slot.seen) {
-            (Continuity::Baseline, _) | (Continuity::Continued, None) => Decimal::ZERO,
-            (Continuity::Continued, Some(seen)) if value >= seen => value.minus(seen),
-            (Continuity::Continued | Continuity::Restarted, _) => value,
+        let growth = match slot.seen {
+            None => Decimal::ZERO,
+            _ if is_baseline => Decimal::ZERO,
+            Some(seen) if value >= seen => value.minus(seen),
+            // It was reset.
+            Some(_) => value,
         };
         slot.tag = tag;
         slot.seen = Some(value);
         slot.owed = slot.owed.plus(growth);
-        slot.scrape = scrape;
+        slot.shown = Shown::Value;
         Some((id, slot.owed))
     }
 
     /// The series is there, but its value is of no use: what is known of it stays. If nothing is, then
     /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
-    pub fn keep(&mut self, key: &str, tag: T, continuity: Continuity) {
-        let scrape = self.scrape;
+    pub fn keep(&mut self, key: &str, tag: T) {
         if let Some((_, slot)) = self.get(key) {
-            slot.scrape = scrape;
+            if slot.shown == Shown::Nothing {
+                slot.shown = Shown::Presence;
+            }
             return;
         }
-        let seen = match continuity {
-            Continuity::Baseline => None,
-            Continuity::Continued | Continuity::Restarted => Some(Decimal::ZERO),
-        };
-        self.insert(Slot { key: key.into(), tag, seen, owed: Decimal::ZERO, scrape });
+        let seen = (self.continuity != Continuity::Baseline).then_some(Decimal::ZERO);
+        self.insert(Slot { key: key.into(), tag, seen, owed: Decimal::ZERO, shown: Shown::Presence });
     }
 
-    /// A complete scrape ends: series that it did not have are forgotten, and those of them that
-    /// still owe are returned and kept until they are settled.
+    /// A complete scrape ends: series that it did not have are forgotten, unless they still owe. Returns
+    /// those that owe and had no value in it.
     ///
     /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
     /// been that of a series that seems to be missing, so none is forgotten.
-    pub fn end_scrape(&mut self, had_all: bool) -> Vec<Gone<T>> {
-        let mut gone = Vec::new();
-        if !had_all {
-            return gone;
-        }
+    pub fn end_scrape(&mut self, had_all: bool) -> Vec<Debt<T>> {
+        let mut debts = Vec::new();
         for (id, place) in self.slots.iter_mut().enumerate() {
             let Some(slot) = place else { continue };
-            if slot.scrape == self.scrape {
-                continue;
-            }
-            if slot.owed.is_zero() {
+            let is_gone = had_all && slot.shown == Shown::Nothing;
+            if is_gone && slot.owed.is_zero() {
                 self.index.remove(&slot.key);
                 self.free.push(id);
                 *place = None;
-            } else {
+                continue;
+            }
+            if is_gone {
                 // Should it come back, it has grown from zero.
                 slot.seen = Some(Decimal::ZERO);
-                gone.push(Gone { id, key: slot.key.clone(), tag: slot.tag, owed: slot.owed });
+            }
+            if slot.shown != Shown::Value && !slot.owed.is_zero() {
+                debts.push(Debt { id, key: slot.key.clone(), tag: slot.tag, owed: slot.owed });
             }
         }
-        gone
+        debts
     }
 
     /// A datagram that carried what the series owed was taken.
@@ -242,14 +247,14 @@ mod tests {
                 false if number == 0 => Continuity::Baseline,
                 false => Continuity::Continued,
             };
-            series.begin_scrape();
+            series.begin_scrape(continuity);
             let mut owing: Vec<_> = match text.trim_start_matches('R') {
                 "-" => None,
-                value => series.observe("a", (), decimal(value), continuity),
+                value => series.observe("a", (), decimal(value)),
             }
             .into_iter()
             .collect();
-            owing.extend(series.end_scrape(true).into_iter().map(|gone| (gone.id, gone.owed)));
+            owing.extend(series.end_scrape(true).into_iter().map(|debt| (debt.id, debt.owed)));
             let total = owing.iter().fold(Decimal::ZERO, |sum, (_, owed)| sum.plus(*owed));
             if refused {
                 sent.push("refused".to_owned());
@@ -319,8 +324,8 @@ mod tests {
     fn forgotten_places_are_used_again() {
         let mut series = Series::default();
         for scrape in 0..100 {
-            series.begin_scrape();
-            series.observe(&format!("s{scrape}"), (), decimal("1"), Continuity::Continued);
+            series.begin_scrape(Continuity::Continued);
+            series.observe(&format!("s{scrape}"), (), decimal("1"));
             let ids: Vec<_> = (0..4).collect();
             ids.into_iter().for_each(|id| series.settle(id));
             series.end_scrape(true);
@@ -332,9 +337,9 @@ mod tests {
     #[test]
     fn the_first_of_two_equal_keys_counts() {
         let mut series = Series::default();
-        series.begin_scrape();
-        assert!(series.observe("a", (), decimal("1"), Continuity::Continued).is_some());
-        assert!(series.observe("a", (), decimal("9"), Continuity::Continued).is_none());
+        series.begin_scrape(Continuity::Continued);
+        assert!(series.observe("a", (), decimal("1")).is_some());
+        assert!(series.observe("a", (), decimal("9")).is_none());
     }
 
     /// Each step is a value, `?` where it is of no use, or `-` where the scrape lacks the series; what
@@ -345,15 +350,15 @@ mod tests {
         let mut growth = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             let continuity = if number == 0 { Continuity::Baseline } else { Continuity::Continued };
-            series.begin_scrape();
+            series.begin_scrape(continuity);
             let owed = match *step {
                 "-" => Decimal::ZERO,
                 "?" => {
-                    series.keep("a", (), continuity);
+                    series.keep("a", ());
                     Decimal::ZERO
                 }
                 value => {
-                    let (id, owed) = series.observe("a", (), decimal(value), continuity).unwrap();
+                    let (id, owed) = series.observe("a", (), decimal(value)).unwrap();
                     series.settle(id);
                     owed
                 }

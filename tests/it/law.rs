@@ -28,7 +28,7 @@ const SERIES: usize = 6;
 #[derive(Debug, Clone)]
 enum Step {
     /// The engine counts, then there is a scrape.
-    Scrape { changes: Vec<(usize, Change)>, order: usize, outcome: Outcome },
+    Scrape { changes: Vec<(usize, Change)>, order: usize, outcome: Outcome, broken: Option<usize> },
     /// The plugin ends and starts again with its saved state.
     PluginRestarts,
 }
@@ -68,8 +68,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Outcome::Empty),
         1 => Just(Outcome::Starting),
     ];
-    let scrape = (vec((0..SERIES, change), 0..5), 0_usize..1000, outcome)
-        .prop_map(|(changes, order, outcome)| Step::Scrape { changes, order, outcome });
+    let broken = prop_oneof![5 => Just(None), 1 => (0..SERIES).prop_map(Some)];
+    let scrape = (vec((0..SERIES, change), 0..5), 0_usize..1000, outcome, broken)
+        .prop_map(|(changes, order, outcome, broken)| Step::Scrape { changes, order, outcome, broken });
     prop_oneof![6 => scrape, 1 => Just(Step::PluginRestarts)]
 }
 
@@ -97,7 +98,7 @@ impl Engine {
     }
 
     /// The body, its series and the labels in them in another order each time.
-    fn body(&self, order: usize, is_starting: bool) -> String {
+    fn body(&self, order: usize, is_starting: bool, broken: Option<usize>) -> String {
         let mut lines: Vec<_> = self
             .values
             .iter()
@@ -106,7 +107,8 @@ impl Engine {
                     0 => format!("{{a=\"{series}\",b=\"x,}}y\"}}"),
                     _ => format!("{{b=\"x,}}y\", a=\"{series}\",}}"),
                 };
-                format!("c{labels} {}.{:02}\n", value / 100, value % 100)
+                let mark = if broken == Some(*series) { "x" } else { "" };
+                format!("c{labels} {}.{:02}{mark}\n", value / 100, value % 100)
             })
             .collect();
         if !lines.is_empty() {
@@ -152,6 +154,8 @@ enum Mistake {
     FailedScrapeClearsState,
     /// A restart leaves nothing known.
     RestartClearsState,
+    /// Series are taken for gone though a line could not be read.
+    ForgetsBesideBroken,
 }
 
 /// What is right, slowly.
@@ -159,7 +163,8 @@ struct Reference {
     mistake: Option<Mistake>,
     scraped: bool,
     starts: u64,
-    seen: Vec<(String, Amount)>,
+    /// In the order of the last scrape; `None` where the value could never be read.
+    seen: Vec<(String, Option<Amount>)>,
     owed: Amounts,
     growth: Amounts,
     sent: Amounts,
@@ -171,23 +176,41 @@ impl Reference {
     }
 
     /// What is owed after a complete scrape, which is what must be written.
-    fn scrape(&mut self, shown: Vec<(String, Amount)>, starts: u64) -> Amounts {
+    /// The line of the series `broken` had no readable value.
+    fn scrape(&mut self, shown: &[(String, Amount)], starts: u64, broken: Option<&str>) -> Amounts {
+        if starts != self.starts {
+            self.seen.iter_mut().for_each(|(_, value)| *value = Some(0));
+        }
+        let mut seen = Vec::new();
         for (place, (name, value)) in shown.iter().enumerate() {
             let before = self.seen.iter().position(|(known, _)| known == name);
             let before = before.filter(|before| !self.makes(Mistake::GreedyNewSeries) || *before == place);
-            let growth = match before.map(|before| self.seen[before].1) {
+            let before = before.map(|before| self.seen[before].1);
+            if broken == Some(name) {
+                let absent_was_zero = if self.scraped { Some(0) } else { None };
+                seen.push((name.clone(), before.unwrap_or(absent_was_zero)));
+                continue;
+            }
+            let growth = match before {
                 _ if !self.scraped => 0,
                 None if self.makes(Mistake::LateSeriesIgnored) => 0,
                 None => *value,
-                Some(_) if starts != self.starts => *value,
-                Some(before) if *value < before && self.makes(Mistake::ResetIgnored) => 0,
-                Some(before) if *value < before => *value,
-                Some(before) => value - before,
+                Some(None) => 0,
+                Some(Some(before)) if *value < before && self.makes(Mistake::ResetIgnored) => 0,
+                Some(Some(before)) if *value < before => *value,
+                Some(Some(before)) => value - before,
             };
             *self.owed.entry(name.clone()).or_default() += growth;
             *self.growth.entry(name.clone()).or_default() += growth;
+            seen.push((name.clone(), Some(*value)));
         }
-        self.seen = shown;
+        if seen.iter().any(|(name, _)| broken == Some(name)) && !self.makes(Mistake::ForgetsBesideBroken) {
+            // It cannot be known which series the line was of, so none is taken for gone.
+            let missing =
+                self.seen.drain(..).filter(|(known, _)| !shown.iter().any(|(name, _)| name == known));
+            seen.extend(missing);
+        }
+        self.seen = seen;
         self.scraped = true;
         self.starts = starts;
         self.owed.retain(|_, owed| *owed > 0);
@@ -237,8 +260,8 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
     let (seen, owed, growth, sent) = Default::default();
     let mut reference = Reference { mistake, scraped: false, starts: 0, seen, owed, growth, sent };
     for step in steps {
-        let (changes, order, outcome) = match step {
-            Step::Scrape { changes, order, outcome } => (changes, *order, *outcome),
+        let (changes, order, outcome, broken) = match step {
+            Step::Scrape { changes, order, outcome, broken } => (changes, *order, *outcome, *broken),
             Step::PluginRestarts => {
                 if let Some(baseline) = converter.baseline() {
                     state.save(&baseline, SystemTime::now()).unwrap();
@@ -259,15 +282,16 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
                 continue;
             }
             Outcome::Empty | Outcome::Starting => {
-                let starting = engine.body(order, true);
+                let starting = engine.body(order, true, broken);
                 let body = if matches!(outcome, Outcome::Empty) { "" } else { &starting };
                 prop_assert!(converter.convert(body.as_bytes()).is_err());
                 reference.fail();
                 continue;
             }
         };
-        let conversion = converter.convert(engine.body(order, false).as_bytes()).unwrap();
-        let expected = reference.scrape(engine.shown(order), engine.starts);
+        let conversion = converter.convert(engine.body(order, false, broken).as_bytes()).unwrap();
+        let broken = broken.map(name);
+        let expected = reference.scrape(&engine.shown(order), engine.starts, broken.as_deref());
         let datagrams: Vec<_> = conversion.datagrams().collect();
         let mut written = Amounts::new();
         for (datagram, _) in &datagrams {
@@ -313,6 +337,7 @@ fn every_planted_mistake_is_noticed() {
         Mistake::LateSeriesIgnored,
         Mistake::FailedScrapeClearsState,
         Mistake::RestartClearsState,
+        Mistake::ForgetsBesideBroken,
     ] {
         let noticed = run(CASES_FOR_A_MISTAKE, Some(mistake));
         assert!(matches!(noticed, Err(TestError::Fail(..))), "{mistake:?} was not noticed: {noticed:?}");
