@@ -124,7 +124,7 @@ fn run(command: &Command) -> Result<(), CliError> {
                 _ => CliError::Listen { address: address.clone(), source },
             })
         }
-        Command::Settings(form) => print(&settings::table(*form, |name| std::env::var(name).ok())),
+        Command::Settings(form) => print(&settings::table(*form, variable)),
         Command::Help => print(HELP),
         Command::Version => print(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n")),
     }
@@ -174,8 +174,12 @@ fn parse(mut parser: Parser) -> Result<Command, CliError> {
 
 fn settings_in_force() -> Result<Settings, CliError> {
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let lookup = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    Settings::from_vars(&hostname, lookup).map_err(CliError::Settings)
+    Settings::from_vars(&hostname, variable).map_err(CliError::Settings)
+}
+
+/// What is not UTF-8 is shown as it can be, and refused like any other value that is not accepted.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Converts every file it can, as the plugin goes on after a bad scrape, and fails if one was bad.

@@ -27,7 +27,12 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         let (events, queue) = bounded(EVENTS_MAX);
         watch_signals(&executor, events.clone())?;
         let log = Log::new(settings.log_level);
-        log.info(concat!(env!("CARGO_PKG_VERSION"), " started, waiting for the engine"));
+        log.info(concat!(
+            env!("CARGO_PKG_NAME"),
+            " ",
+            env!("CARGO_PKG_VERSION"),
+            " started, waiting for the engine"
+        ));
         let server = plugin::serve(&executor, listener, async move |call| handle(call, &events).await);
         let state = StateFile::new(Path::new(state::PATH));
         let collector = Collector::under_engine(settings, &log, state);
