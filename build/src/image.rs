@@ -72,13 +72,13 @@ pub fn assemble(binary: &Path, arch: Arch, skeleton: &Path, out: &Path) -> Resul
     write(&staged.sum, tarball::sha256_line(&archive, &name).as_bytes())?;
     write(&staged.tarball, &archive)?;
 
+    rename(&staged.tarball, &image.tarball)?;
+    rename(&staged.sum, &image.sum)?;
     let previous = staging.path().join("previous");
     if image.directory.exists() {
         rename(&image.directory, &previous)?;
     }
     rename(&staged.directory, &image.directory)?;
-    rename(&staged.tarball, &image.tarball)?;
-    rename(&staged.sum, &image.sum)?;
     Ok(image)
 }
 
