@@ -4,23 +4,20 @@
 //! to the packer. `docs/mapping.md` is this module in prose. Pure: a body in, datagrams out; whoever
 //! sends them says with [`Converter::taken`] which were taken.
 
+mod key;
 mod name;
+mod source;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::boot::Boot;
 use crate::config::{Histograms, Settings};
 use crate::decimal::{Decimal, Number};
-use crate::exposition::{self, Exposition, Labels, LineError, Role, Sample};
+use crate::exposition::{self, Exposition, LineError, Role, Sample};
 use crate::series::{Continuity, Known, Series, SeriesId};
 use crate::statsd::{Encoder, Format, Kind, Metric, Packets, Pushed};
-
-/// Two readings of one process's start time may differ by this much: the kernel derives it from the
-/// wall clock, which is adjusted all the time.
-const PROCESS_START_JITTER_S: i64 = 1;
-/// Two readings of the time from a boot to a process's start: both are rounded.
-const SINCE_BOOT_JITTER_S: i64 = 2;
+use key::{Label, canonical, key};
+pub use source::Source;
 
 /// Where counting begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,32 +44,6 @@ pub struct Converter {
     source: Source,
     /// The state that was taken up has not met its engine yet.
     resumed: bool,
-}
-
-/// Which process a scrape came from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Source {
-    /// The engine's `daemon_id`; `None` for another endpoint.
-    pub engine: Option<String>,
-    /// `process_start_time_seconds`.
-    pub process_start: Option<Decimal>,
-    /// The boot of the machine that it runs on, read with it; `None` if that is not known.
-    pub boot: Option<Boot>,
-}
-
-impl Source {
-    fn has_restarted(&self, now: &Self) -> bool {
-        let (Some(before), Some(after)) = (self.process_start, now.process_start) else { return false };
-        let is_same = |before, after: Decimal, jitter_s| after.is_within(Decimal::new(jitter_s, 0), before);
-        let is_same_since_boot = match (&self.boot, &now.boot) {
-            // The start moved because the wall clock was set: the boot moved with it.
-            (Some(boot), Some(boot_now)) if boot.id == boot_now.id => {
-                is_same(before.minus(boot.time), after.minus(boot_now.time), SINCE_BOOT_JITTER_S)
-            }
-            _ => false,
-        };
-        !is_same(before, after, PROCESS_START_JITTER_S) && !is_same_since_boot
-    }
 }
 
 /// What a later process needs to go on counting where this one ended.
@@ -159,9 +130,6 @@ impl fmt::Display for Incomplete {
 
 impl std::error::Error for Incomplete {}
 
-/// A label's name and value.
-type Label<'a> = (Cow<'a, str>, Cow<'a, str>);
-
 impl Converter {
     /// A converter that knows nothing yet.
     #[must_use]
@@ -216,7 +184,7 @@ impl Converter {
     pub fn convert_from(&mut self, body: &[u8], boot: Option<Boot>) -> Result<Conversion, Incomplete> {
         let exposition = exposition::parse(body);
         complete(&exposition)?;
-        let source = source(&exposition, boot);
+        let source = Source::of(&exposition, boot);
         let is_foreign = std::mem::take(&mut self.resumed) && source.engine != self.source.engine;
         if is_foreign {
             self.series = Series::default();
@@ -376,56 +344,8 @@ fn complete(exposition: &Exposition<'_>) -> Result<(), Incomplete> {
     }
 }
 
-fn source(exposition: &Exposition<'_>, boot: Option<Boot>) -> Source {
-    let find = |name: &str| exposition.samples.iter().find(|sample| sample.name == name);
-    let engine = find("engine_daemon_engine_info").and_then(|sample| sample.labels.get("daemon_id"));
-    let process_start = match find("process_start_time_seconds").map(|sample| sample.value) {
-        Some(Number::Finite(value)) => Some(value),
-        Some(Number::NotFinite) | None => None,
-    };
-    // One line of a saved state.
-    let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
-    Source { engine, process_start, boot }
-}
-
 fn is_cumulative(role: Role) -> bool {
     !matches!(role, Role::Gauge | Role::Untyped | Role::SummaryQuantile | Role::Created)
-}
-
-/// Labels in one order, whatever order a scrape has them in: by name, `le` and `quantile` last, as
-/// Prometheus' own client writes them. An empty value is no label.
-fn canonical<'a>(labels: &Labels<'a>) -> Vec<Label<'a>> {
-    let mut labels: Vec<_> = labels.iter().filter(|(_, value)| !value.is_empty()).collect();
-    let rank = |name: &str| matches!(name, "le" | "quantile");
-    labels.sort_by(|(left, _), (right, _)| (rank(left), left).cmp(&(rank(right), right)));
-    labels
-}
-
-/// The identity of a series: a sample's text up to its value, so that it can be read again.
-fn key(name: &str, labels: &[Label<'_>]) -> String {
-    let mut key = String::with_capacity(64);
-    key.push('{');
-    push_quoted(&mut key, name);
-    for (name, value) in labels {
-        key.push(',');
-        push_quoted(&mut key, name);
-        key.push('=');
-        push_quoted(&mut key, value);
-    }
-    key.push('}');
-    key
-}
-
-fn push_quoted(out: &mut String, text: &str) {
-    out.push('"');
-    for char in text.chars() {
-        match char {
-            '\n' => out.push_str("\\n"),
-            '"' | '\\' => out.extend(['\\', char]),
-            _ => out.push(char),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

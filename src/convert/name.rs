@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Label;
+use super::key::Label;
 use crate::exposition::Role;
 
 /// Tag keys that have a meaning of their own in Datadog: a label `host` would replace the host that a

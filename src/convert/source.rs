@@ -1,0 +1,51 @@
+//! Which process a scrape came from, and whether that is still the one before.
+
+use crate::boot::Boot;
+use crate::decimal::{Decimal, Number};
+use crate::exposition::Exposition;
+
+/// Two readings of one process's start time may differ by this much: the kernel derives it from the
+/// wall clock, which is adjusted all the time.
+const PROCESS_START_JITTER_S: i64 = 1;
+/// Two readings of the time from a boot to a process's start: both are rounded.
+const SINCE_BOOT_JITTER_S: i64 = 2;
+
+/// Which process a scrape came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Source {
+    /// The engine's `daemon_id`; `None` for another endpoint.
+    pub engine: Option<String>,
+    /// `process_start_time_seconds`.
+    pub process_start: Option<Decimal>,
+    /// The boot of the machine that it runs on, read with it; `None` if that is not known.
+    pub boot: Option<Boot>,
+}
+
+impl Source {
+    /// What a scrape says of itself.
+    pub(super) fn of(exposition: &Exposition<'_>, boot: Option<Boot>) -> Self {
+        let find = |name: &str| exposition.samples.iter().find(|sample| sample.name == name);
+        let engine = find("engine_daemon_engine_info").and_then(|sample| sample.labels.get("daemon_id"));
+        let process_start = match find("process_start_time_seconds").map(|sample| sample.value) {
+            Some(Number::Finite(value)) => Some(value),
+            Some(Number::NotFinite) | None => None,
+        };
+        // One line of a saved state.
+        let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
+        Self { engine, process_start, boot }
+    }
+
+    /// Whether a scrape came from a process that was started after this one.
+    pub(super) fn has_restarted(&self, now: &Self) -> bool {
+        let (Some(before), Some(after)) = (self.process_start, now.process_start) else { return false };
+        let is_same = |before, after: Decimal, jitter_s| after.is_within(Decimal::new(jitter_s, 0), before);
+        let is_same_since_boot = match (&self.boot, &now.boot) {
+            // The start moved because the wall clock was set: the boot moved with it.
+            (Some(boot), Some(boot_now)) if boot.id == boot_now.id => {
+                is_same(before.minus(boot.time), after.minus(boot_now.time), SINCE_BOOT_JITTER_S)
+            }
+            _ => false,
+        };
+        !is_same(before, after, PROCESS_START_JITTER_S) && !is_same_since_boot
+    }
+}
