@@ -170,7 +170,7 @@ impl<'a> Collector<'a> {
         } else if is_refused {
             self.log.error(
                 "the engine was killed and is back, but the socket it gave this plugin is dead: run \
-                 `docker plugin disable --force` and `docker plugin enable`",
+                 `docker plugin disable` and `docker plugin enable`",
             );
         }
     }
