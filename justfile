@@ -65,7 +65,7 @@ test:
 test-agents:
     cargo test --test agents
 
-# Run the plugin in a private real Docker Engine; needs root
+# Run the plugin in private real Docker Engines, the installed one, 26 and 28; needs root
 [group('test')]
 test-engine: plugin
     cargo test --package plugin-builder --test engine

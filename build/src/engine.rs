@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use client::ApiReply;
 pub use command::{limited, output, tail};
-pub use enclosure::Enclosure;
+pub use enclosure::{Enclosure, Network};
 pub use error::EngineError;
 use folder::Folder;
 
@@ -238,13 +238,18 @@ impl Engine {
         self.enclosure.netns_command(program.as_ref())
     }
 
-    /// Runs `work` on a thread in the engine's network namespace: sockets that it opens and processes
-    /// that it starts belong there, and stay there when they are handed out.
+    /// Runs `work` on a thread in the engine's network namespace, see [`Network::enter`].
     ///
     /// # Errors
     /// When the namespace cannot be entered.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
-        self.enclosure.enter(work)
+        self.network().enter(work)
+    }
+
+    /// The way into the engine's network namespace, for what must not borrow the engine.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        self.enclosure.network()
     }
 
     fn socket(&self) -> PathBuf {

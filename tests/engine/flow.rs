@@ -1,8 +1,10 @@
 //! What the engine's own metrics say is what a StatsD server gets.
 
+use crate::agent::Agent;
 use crate::lab::{Lab, PLUGIN, plugin_tarball};
 use crate::metrics::samples;
 use crate::receiver::Receiver;
+use crate::release::{Release, on_every_engine};
 
 /// How many calls that the engine counts are made.
 const CALLS: usize = 12;
@@ -11,14 +13,17 @@ const CONTAINERS: usize = 2;
 /// The number that the product's documentation promises.
 const DIFFERENT_METRICS_MIN: usize = 50;
 
-#[test]
-fn gauges_have_the_engines_values() {
-    let Some(lab) = Lab::start() else { return };
-    let agent = lab.etsy();
+on_every_engine!(gauges_have_the_engines_values, sums_at_the_server_equal_the_engines_growth_exactly);
+
+fn gauges_have_the_engines_values(release: Release) {
+    let Some(lab) = Lab::start_on(release, &[]) else { return };
+    let agent = Agent::start(&lab);
     lab.create();
     lab.enable(&[&agent.setting(), "STATSD_FORMAT=etsy", "INTERVAL=1s"]);
-    assert!(agent.gauge("docker.engine_daemon_engine_cpus_cpus") >= 1.0);
-    assert!(agent.gauge("docker.engine_daemon_engine_memory_bytes") > 1e6);
+    assert!(agent.gauge(&lab, "docker.engine_daemon_engine_cpus_cpus") >= 1.0);
+    assert!(agent.gauge(&lab, "docker.engine_daemon_engine_memory_bytes") > 1e6);
+    // A scrape is several datagrams: now all of one have come.
+    agent.wait_for_scrapes(&lab, 2);
     let exposition = lab.engine.metrics().unwrap();
     let mut expected = samples(&exposition, "engine_daemon_", &["gauge"]);
     expected.extend(samples(&exposition, "swarm_", &["gauge"]));
@@ -30,19 +35,18 @@ fn gauges_have_the_engines_values() {
         assert_eq!(arrived.get(name), Some(value), "{name}");
     }
     assert!(arrived.keys().any(|name| name.starts_with("docker.engine_daemon_engine_info.")));
-    assert_eq!(agent.ask(|etsy| (etsy.bad_lines_seen(), etsy.bad_lines())), (0, vec![]));
+    agent.check_lines();
 }
 
-#[test]
-fn sums_at_the_server_equal_the_engines_growth_exactly() {
+fn sums_at_the_server_equal_the_engines_growth_exactly(release: Release) {
     const COUNT: &str = "docker.engine_daemon_host_info_functions_seconds_count.function.system_info";
-    let Some(lab) = Lab::start() else { return };
-    let agent = lab.etsy();
+    let Some(lab) = Lab::start_on(release, &[]) else { return };
+    let agent = Agent::start(&lab);
     lab.create();
     lab.enable(&[&agent.setting(), "STATSD_FORMAT=etsy", "INTERVAL=1s"]);
     // The first scrape is the baseline; the next brings what the enabling itself moved.
-    agent.gauge("docker.engine_daemon_engine_cpus_cpus");
-    agent.wait_for_scrapes(2);
+    agent.gauge(&lab, "docker.engine_daemon_engine_cpus_cpus");
+    agent.wait_for_scrapes(&lab, 2);
 
     let growing = || samples(&lab.engine.metrics().unwrap(), "engine_daemon_", &["counter", "histogram"]);
     let before = growing();
@@ -67,7 +71,7 @@ fn sums_at_the_server_equal_the_engines_growth_exactly() {
     let sum = |name: &str| agent.counter(name) - sums_before.get(name).copied().unwrap_or(0.0);
     lab.wait_for("growth at the server", || (sum(COUNT) >= growth).then_some(()));
     // If anything were sent twice, it would arrive now.
-    agent.wait_for_scrapes(2);
+    agent.wait_for_scrapes(&lab, 2);
     assert_eq!(sum(COUNT), growth);
     for (series, count) in [
         ("docker.engine_daemon_container_actions_seconds_count.action.start", 2.0),
@@ -89,7 +93,7 @@ fn sums_at_the_server_equal_the_engines_growth_exactly() {
         moved += usize::from(growth > 0.0);
     }
     assert!(moved > 30, "only {moved} series moved");
-    assert_eq!(agent.ask(|etsy| (etsy.bad_lines_seen(), etsy.bad_lines())), (0, vec![]));
+    agent.check_lines();
 }
 
 #[test]

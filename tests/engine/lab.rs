@@ -1,9 +1,11 @@
 //! What every test needs: a private engine, the plugin's files, and waiting for things to be true.
 
-use crate::support::etsy::Etsy;
+use crate::release::Release;
 use crate::support::{asked_to_skip, workspace_root};
 use plugin_builder::engine::{Engine, EngineError, EngineOptions};
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,29 +14,30 @@ pub(crate) const PLUGIN: &str = "metrics:test";
 /// Longer than anything takes on a busy machine; only a failing test ever waits this long.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// The engine counts how often its metrics were scraped.
-const SCRAPES: &str = "docker.promhttp_metric_handler_requests_total.code.200";
+const PLUGIN_LOG_LINES_SHOWN: usize = 30;
+/// The image that containers are run from.
+const IMAGE: &str = "busybox";
 
 /// A private engine for one test.
 pub(crate) struct Lab {
     pub(crate) engine: Engine,
+    containers_run: Cell<u32>,
 }
 
 impl Lab {
     /// Nothing when the person who runs the tests asked for these to be left out.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(&[])
+        Self::start_on(Release::Installed, &[])
     }
 
-    pub(crate) fn start_with(flags: &[&str]) -> Option<Self> {
+    pub(crate) fn start_on(release: Release, flags: &[&str]) -> Option<Self> {
         if asked_to_skip("engine") {
             return None;
         }
         let flags = flags.iter().map(ToString::to_string).collect();
-        let bin = std::env::var_os("ENGINE_BIN").map(PathBuf::from);
-        let engine = Engine::start(&EngineOptions { bin, flags });
-        Some(Self { engine: engine.unwrap_or_else(|error| panic!("{error}\n{}", how_to_skip())) })
+        let engine = Engine::start(&EngineOptions { bin: release.bin(), flags });
+        let engine = engine.unwrap_or_else(|error| panic!("{release:?}: {error}\n{}", how_to_skip()));
+        Some(Self { engine, containers_run: Cell::new(0) })
     }
 
     /// Runs the docker client; a failure ends the test with the engine's log.
@@ -64,9 +67,29 @@ impl Lab {
         reply.body
     }
 
-    /// A StatsD server on the loopback address that the plugin sees.
-    pub(crate) fn etsy(&self) -> Agent<'_> {
-        Agent { lab: self, etsy: self.enter(Etsy::start) }
+    /// Makes the image that containers are run from: a static busybox.
+    pub(crate) fn import_busybox(&self) {
+        let archive = self.engine.folder().join("busybox.tar");
+        let tar = Command::new("tar").args(["-C", "/bin", "-cf"]).arg(&archive).arg("busybox").status();
+        assert!(tar.is_ok_and(|status| status.success()), "no /bin/busybox: install busybox-static");
+        self.docker(&["import", archive.to_str().expect("a path in UTF-8"), IMAGE]);
+    }
+
+    /// Runs that many containers, one after the other, from their creation to their removal.
+    pub(crate) fn run_containers(&self, count: u32) {
+        for _ in 0..count {
+            self.docker(&["run", "--name=short", "--network=none", IMAGE, "/busybox", "true"]);
+            self.docker(&["rm", "short"]);
+        }
+        self.containers_run.set(self.containers_run.get() + count);
+    }
+
+    pub(crate) fn containers_run(&self) -> u32 {
+        self.containers_run.get()
+    }
+
+    pub(crate) fn plugin_id(&self) -> String {
+        self.docker(&["plugin", "inspect", "--format", "{{.Id}}", PLUGIN]).trim().to_owned()
     }
 
     pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
@@ -81,59 +104,38 @@ impl Lab {
     }
 
     /// Looks until `look` finds something; `what` completes "no ...".
-    pub(crate) fn wait_for<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let deadline = Instant::now() + WAIT_MAX;
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "no {what}\n{}", self.log_end());
-            thread::sleep(POLL_INTERVAL);
+    pub(crate) fn wait_for<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
+        wait_until(look).unwrap_or_else(|| panic!("no {what}\n{}", self.log_end()))
+    }
+
+    /// For the message of a test that fails.
+    pub(crate) fn log_end(&self) -> String {
+        let plugin = self.plugin_log().join("\n");
+        let plugin = plugin_builder::engine::tail(&plugin, PLUGIN_LOG_LINES_SHOWN);
+        format!("The plugin's log:\n{plugin}\nThe end of the engine's log:\n{}", self.engine.log_tail())
+    }
+}
+
+/// The process of a plugin, when it has one.
+pub(crate) fn plugin_process(plugin_id: &str) -> Option<i32> {
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    ids.find(|id| {
+        // The engine names a plugin's control group after it.
+        let groups = std::fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
+        groups.contains(plugin_id)
+    })
+}
+
+/// Looks until `look` finds something, or nothing when that takes too long.
+pub(crate) fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + WAIT_MAX;
+    loop {
+        let found = look();
+        if found.is_some() || Instant::now() >= deadline {
+            return found;
         }
-    }
-
-    fn log_end(&self) -> String {
-        format!("The end of the engine's log:\n{}", self.engine.log_tail())
-    }
-}
-
-/// A StatsD server beside a private engine.
-pub(crate) struct Agent<'lab> {
-    lab: &'lab Lab,
-    etsy: Etsy,
-}
-
-impl Agent<'_> {
-    /// The setting that leads the plugin here.
-    pub(crate) fn setting(&self) -> String {
-        format!("STATSD_ADDR=udp://127.0.0.1:{}", self.etsy.udp_port())
-    }
-
-    /// Asks the server, from inside the namespace that its management port is in.
-    pub(crate) fn ask<T: Send>(&self, question: impl FnOnce(&Etsy) -> T + Send) -> T {
-        self.lab.enter(|| question(&self.etsy))
-    }
-
-    pub(crate) fn counter(&self, name: &str) -> f64 {
-        self.ask(Etsy::counters).get(name).copied().unwrap_or(0.0)
-    }
-
-    /// Waits for the gauge and returns its value.
-    pub(crate) fn gauge(&self, name: &str) -> f64 {
-        self.lab.wait_for(&format!("gauge {name}"), || self.ask(Etsy::gauges).get(name).copied())
-    }
-
-    /// Waits until `count` further scrapes have arrived.
-    ///
-    /// The server keeps no time of arrival, so this watches the counter that the engine moves each
-    /// time it is scraped.
-    pub(crate) fn wait_for_scrapes(&self, count: u32) {
-        let scrapes = || {
-            let counters = self.ask(Etsy::counters);
-            counters.get(SCRAPES).copied().unwrap_or(0.0)
-        };
-        let before = scrapes();
-        self.lab.wait_for("further scrapes", || (scrapes() >= before + f64::from(count)).then_some(()));
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -154,7 +156,7 @@ fn built(path: &str) -> PathBuf {
     path
 }
 
-fn how_to_skip() -> &'static str {
+pub(crate) fn how_to_skip() -> &'static str {
     "(SKIP_TESTS=engine leaves the tests out that need a Docker Engine)"
 }
 

@@ -20,9 +20,12 @@ mod support;
 #[path = "../support/registry.rs"]
 mod registry;
 
+mod agent;
 mod lab;
+mod ledger;
 mod metrics;
 mod receiver;
+mod release;
 
 mod distribution;
 mod flow;

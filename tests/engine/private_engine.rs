@@ -1,6 +1,7 @@
 //! The private engine itself: it comes up, is apart from the machine, and leaves nothing behind.
 
 use crate::lab::Lab;
+use crate::release::{Release, on_every_engine};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -38,6 +39,18 @@ fn running_plugin(lab: &Lab) -> String {
     assert_ne!(control_groups_of(&id), 0, "this test knows where control groups are");
     assert_ne!(processes_of(lab.engine.folder()).len(), 0, "this test knows how to find processes");
     id
+}
+
+on_every_engine!(the_engine_that_runs_is_the_one_that_was_fetched);
+
+fn the_engine_that_runs_is_the_one_that_was_fetched(release: Release) {
+    let Some(lab) = Lab::start_on(release, &[]) else { return };
+    let version = lab.docker(&["version", "--format", "{{.Server.Version}}"]);
+    let Release::Fetched(_) = release else { return };
+    let bin = release.bin().expect("a fetched one has a folder");
+    // That of the package is longer: `28.5.2+dfsg4-5`.
+    let package = fs::read_to_string(bin.with_file_name("version")).unwrap_or_default();
+    assert!(package.starts_with(version.trim()), "{version} instead of {package}");
 }
 
 #[test]

@@ -29,12 +29,17 @@ pub(crate) struct Etsy {
 
 impl Etsy {
     pub(crate) fn start() -> Self {
-        process::start_on_free_ports("Etsy statsd", Self::try_start)
+        process::start_on_free_ports("Etsy statsd", || Self::try_start(process::free_udp_port()))
     }
 
-    fn try_start() -> Option<Self> {
+    /// Starts on a given UDP port, which another server has just left.
+    pub(crate) fn start_on(port: u16) -> Self {
+        process::start_on_free_ports("Etsy statsd", || Self::try_start(port))
+    }
+
+    fn try_start(port: u16) -> Option<Self> {
         let program = installed_tool("statsd/node_modules/statsd/stats.js");
-        let (port, management_port) = (process::free_udp_port(), process::free_tcp_port());
+        let management_port = process::free_tcp_port();
         let folder = process::folder();
         let config = process::write_config(&folder, &configuration(port, management_port));
         let mut command = Command::new(system_tool("node"));

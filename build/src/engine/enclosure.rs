@@ -130,11 +130,33 @@ impl Enclosure {
         command
     }
 
-    /// Runs `work` on a thread in the network namespace.
+    /// The way into the network namespace, as long as it is there.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        Network { pid: self.pid }
+    }
+}
+
+impl Drop for Enclosure {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
+
+/// The network namespace of a private engine. It does not keep the namespace alive.
+#[derive(Debug, Clone, Copy)]
+pub struct Network {
+    /// Of a process whose `/proc/PID/ns/net` it is.
+    pid: u32,
+}
+
+impl Network {
+    /// Runs `work` on a thread in the namespace: sockets that it opens and processes that it starts
+    /// belong there, and stay there when they are handed out.
     ///
     /// # Errors
     /// When the namespace cannot be entered.
-    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
+    pub fn enter<T: Send>(self, work: impl FnOnce() -> T + Send) -> Result<T, EngineError> {
         let network = File::open(format!("/proc/{}/ns/net", self.pid))
             .map_err(|source| EngineError::Enter { source })?;
         let visit = || {
@@ -146,11 +168,5 @@ impl Enclosure {
         thread::scope(|scope| {
             scope.spawn(visit).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
-    }
-}
-
-impl Drop for Enclosure {
-    fn drop(&mut self) {
-        let _ = self.close();
     }
 }
