@@ -232,7 +232,13 @@ impl<'a> Collector<'a> {
                 self.note_success(&conversion);
                 self.deliver(&conversion, begin + limit, events).await;
                 self.save();
-                self.log.debug(&format!("delivered in {:?}: {:?}", begin.elapsed(), conversion.counts));
+                self.log.debug(&format!(
+                    "delivered in {:?}: {:?}, {} of {} series owe",
+                    begin.elapsed(),
+                    conversion.counts,
+                    self.converter.owing(),
+                    self.converter.series()
+                ));
             }
             Err(problem) => {
                 if self.scraping.fails(&problem) {
@@ -290,7 +296,8 @@ impl<'a> Collector<'a> {
                 if self.sending.fails(&error.to_string()) {
                     self.log.error(&format!(
                         "cannot send to {address}: {error}; is a StatsD server listening there (STATSD_ADDR)? \
-                         Counts are kept and sent when it does"
+                         The counts of {} series are owed, kept, and sent when it does",
+                        self.converter.owing()
                     ));
                 }
             }

@@ -171,6 +171,12 @@ impl Converter {
         self.series.len()
     }
 
+    /// How many of them owe growth that was not delivered.
+    #[must_use]
+    pub fn owing(&self) -> usize {
+        self.series.owing()
+    }
+
     /// Converts the body of one scrape.
     ///
     /// # Errors

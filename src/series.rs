@@ -101,6 +101,12 @@ impl<T: Copy> Series<T> {
         self.index.is_empty()
     }
 
+    /// How many series owe.
+    #[must_use]
+    pub fn owing(&self) -> usize {
+        self.slots.iter().flatten().filter(|slot| !slot.owed.is_zero()).count()
+    }
+
     /// What is known of every series.
     pub fn known(&self) -> impl Iterator<Item = Known<T>> {
         self.slots.iter().flatten().map(|slot| Known {
