@@ -41,6 +41,8 @@ const LIFE_TIME_MIN: Duration = Duration::from_secs(5);
 const LAST_DELIVERY_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long delivering any other scrape may take: an interval, within these bounds.
 const DELIVERY_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
+/// How long one datagram may take, a look-up and a connection included: nothing interrupts it.
+const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(3);
 /// How soon a socket that refuses is tried again.
 const DEAD_SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -327,7 +329,7 @@ impl<'a> Collector<'a> {
             if index > 0 && index % BURST_DATAGRAMS == 0 {
                 Timer::after(pause).await;
             }
-            let time = deadline.saturating_duration_since(Instant::now());
+            let time = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT_TIME_MAX);
             let sent = within(time, self.sink.send(datagram)).await.unwrap_or_else(|| Err(SendError::late()));
             if sent.as_ref().err().is_none_or(|error| !error.is_earlier) {
                 self.converter.taken(unconfirmed);
