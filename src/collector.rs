@@ -25,9 +25,13 @@ use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
 use health::{Change, Health};
 
-/// How long the last scrape may take, at StopMetrics and at the end: the engine waits 15 seconds for
+/// How long StopMetrics is held up for the last scrape and its delivery: the engine waits 15 seconds for
 /// all of its shutdown, and kills 10 seconds after SIGTERM.
-pub const LAST_SCRAPE_TIME_MAX: Duration = Duration::from_secs(3);
+pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(3);
+/// The part of it that the scrape may take.
+const LAST_SCRAPE_TIME_MAX: Duration = Duration::from_secs(2);
+/// The part of it that the delivery may take.
+const LAST_DELIVERY_TIME_MAX: Duration = Duration::from_secs(1);
 /// Datagrams sent without a pause: about a third of what fits a default receive buffer (212,992 bytes,
 /// in which a datagram takes more than its length).
 const BURST_DATAGRAMS: usize = 32;
@@ -37,8 +41,6 @@ const BURST_PAUSE: Duration = Duration::from_millis(10);
 const DEAD_SOCKET_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long a process lives at least: an engine that finds a young plugin gone disables it.
 const LIFE_TIME_MIN: Duration = Duration::from_secs(5);
-/// How long delivering the last scrape may take.
-const LAST_DELIVERY_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long delivering any other scrape may take: an interval, within these bounds.
 const DELIVERY_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
 /// How long one datagram may take, a look-up and a connection included: nothing interrupts it.

@@ -8,7 +8,7 @@ use smol::channel::{Sender, bounded};
 use smol::stream::StreamExt;
 
 use super::CliError;
-use crate::collector::{Collector, Event, LAST_SCRAPE_TIME_MAX};
+use crate::collector::{Collector, Event, LAST_WORDS_TIME_MAX};
 use crate::config::Settings;
 use crate::limit::within;
 use crate::log::Log;
@@ -66,7 +66,7 @@ async fn handle(call: Call, events: &Sender<Event>) -> Result<(), String> {
         Call::StopMetrics => {
             let (done, finished) = bounded(1);
             events.try_send(Event::Stop(done)).map_err(|_| full.to_owned())?;
-            match within(2 * LAST_SCRAPE_TIME_MAX, finished.recv()).await {
+            match within(LAST_WORDS_TIME_MAX, finished.recv()).await {
                 Some(_) => Ok(()),
                 None => Err("the last scrape took too long".to_owned()),
             }
