@@ -4,24 +4,26 @@ use crate::lab::{Lab, PLUGIN, plugin_folder, plugin_tarball};
 use crate::support::{asked_to_skip, workspace_root};
 use docker_metrics_statsd::config::SETTINGS;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 #[test]
 fn directory_and_tarball_are_the_same_plugin_to_the_engine() {
     let Some(lab) = Lab::start() else { return };
     lab.create();
-    let from_directory = inspect(&lab);
+    let from_directory = (inspect(&lab), installed(&lab));
     // One engine does not take the same rootfs twice.
     lab.docker(&["plugin", "rm", PLUGIN]);
     let path = format!("/v1.41/plugins/create?name={PLUGIN}");
     let reply = lab.engine.api("POST", &path, Some(&plugin_tarball())).unwrap();
     assert_eq!((reply.status, reply.body.as_str()), (204, ""));
-    let from_tarball = inspect(&lab);
-    assert_eq!(from_tarball["Config"]["rootfs"], from_directory["Config"]["rootfs"]);
-    assert_eq!(from_tarball["Settings"], from_directory["Settings"]);
+    let from_tarball = (inspect(&lab), installed(&lab));
+    assert_eq!(from_tarball.0["Settings"], from_directory.0["Settings"]);
+    assert_eq!(from_tarball.1, from_directory.1);
+    assert!(from_tarball.1.contains_key(Path::new("docker-metrics-statsd")));
     lab.docker(&["plugin", "enable", PLUGIN]);
 }
 
@@ -76,6 +78,44 @@ fn rootfs_of_the_tarball_holds_the_binary_and_the_skeleton_only() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     assert!(folder.is_superset(&["config.json", "rootfs"].map(str::to_owned).into()), "{folder:?}");
+}
+
+/// The rootfs as the engine has it on its disk. The sum that it shows of it is no measure: it is over an
+/// archive that the docker client writes, which need not be the same everywhere.
+fn installed(lab: &Lab) -> BTreeMap<PathBuf, Installed> {
+    let rootfs = lab.engine.folder().join("data/plugins").join(lab.plugin_id()).join("rootfs");
+    let mut found = BTreeMap::new();
+    let mut folders = vec![rootfs.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            let bytes = if metadata.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+            let owner = (metadata.uid(), metadata.gid());
+            let name = path.strip_prefix(&rootfs).unwrap().to_owned();
+            found.insert(name, Installed { mode: metadata.mode(), owner, mtime: metadata.mtime(), bytes });
+            if metadata.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What an engine keeps of a file.
+#[derive(PartialEq, Eq)]
+struct Installed {
+    mode: u32,
+    owner: (u32, u32),
+    mtime: i64,
+    bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mode, owner, mtime, bytes } = self;
+        write!(out, "{mode:o} {owner:?} {mtime} {} bytes", bytes.len())
+    }
 }
 
 /// The paths of the files below `rootfs`, which begin with `rootfs/`.

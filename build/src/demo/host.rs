@@ -63,7 +63,9 @@ impl Host {
     pub(super) fn beside(&self, program: &Path) -> Command {
         match self {
             Self::Machine => Command::new(program),
-            Self::Private(engine) => engine.command(program),
+            // Not in the engine's process namespace: that one could not end before whoever adopts the
+            // listener has taken note of its end.
+            Self::Private(engine) => engine.netns_command(program),
         }
     }
 
