@@ -167,11 +167,10 @@ impl<'a> Collector<'a> {
 
     /// The engine repeats StartMetrics when it is unsure; only the first one starts.
     fn start(&mut self) {
-        let is_refused = self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some());
         if self.due.is_none() {
             self.due = Some(Instant::now());
             self.scraping = Health::default();
-        } else if is_refused {
+        } else if self.is_refused() {
             self.log.error(
                 "the engine was killed and is back, but the socket it gave this plugin is dead: run \
                  `docker plugin disable` and `docker plugin enable`",
@@ -207,15 +206,19 @@ impl<'a> Collector<'a> {
                 return;
             }
         }
-        let is_refused = self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some());
-        let wait =
-            if is_refused { self.settings.interval.min(DEAD_SOCKET_RETRY) } else { self.settings.interval };
+        let interval = self.settings.interval;
         let now = Instant::now();
-        self.due = self.due.map(|due| match is_refused {
-            true => begin + wait,
-            false if due + wait > now => due + wait,
-            false => now + wait,
-        });
+        self.due = match self.due {
+            Some(_) if self.is_refused() => Some(begin + interval.min(DEAD_SOCKET_RETRY)),
+            Some(due) if due + interval > now => Some(due + interval),
+            Some(_) => Some(now + interval),
+            None => None,
+        };
+    }
+
+    /// Whether nobody listens on the engine's socket.
+    fn is_refused(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some())
     }
 
     /// Delivers a scrape within `limit`, or until an event waits that is to interrupt.
@@ -236,13 +239,11 @@ impl<'a> Collector<'a> {
                 self.note_success(&conversion);
                 self.deliver(&conversion, begin + limit, events).await;
                 self.save();
-                self.log.debug(&format!(
-                    "delivered in {:?}: {:?}, {} of {} series owe",
-                    begin.elapsed(),
-                    conversion.counts,
-                    self.converter.owing(),
-                    self.converter.series()
-                ));
+                self.log.debug(|| {
+                    let (owing, series) = (self.converter.owing(), self.converter.series());
+                    let (time, counts) = (begin.elapsed(), conversion.counts);
+                    format!("delivered in {time:?}: {counts:?}, {owing} of {series} series owe")
+                });
             }
             Err(problem) => {
                 if self.scraping.fails(&problem) {

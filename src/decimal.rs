@@ -45,6 +45,15 @@ impl Number {
         }
     }
 
+    /// The number, if it is one to count with.
+    #[must_use]
+    pub fn finite(self) -> Option<Decimal> {
+        match self {
+            Self::Finite(decimal) => Some(decimal),
+            Self::NotFinite => None,
+        }
+    }
+
     fn from_f64(float: f64) -> Self {
         Decimal::from_f64(float).map_or(Self::NotFinite, Self::Finite)
     }

@@ -47,9 +47,11 @@ impl Log {
         self.line(LogLevel::Info, message);
     }
 
-    /// Each scrape.
-    pub fn debug(&self, message: &str) {
-        self.line(LogLevel::Debug, message);
+    /// Each scrape. The message is made only if it is shown.
+    pub fn debug(&self, message: impl FnOnce() -> String) {
+        if self.level >= LogLevel::Debug {
+            self.line(LogLevel::Debug, &message());
+        }
     }
 
     fn line(&self, level: LogLevel, message: &str) {

@@ -234,10 +234,7 @@ mod tests {
     use crate::decimal::Number;
 
     fn decimal(text: &str) -> Decimal {
-        match Number::parse(text) {
-            Some(Number::Finite(decimal)) => decimal,
-            other => panic!("{text}: {other:?}"),
-        }
+        Number::parse(text).and_then(Number::finite).unwrap()
     }
 
     /// Each step is a scrape of one series, `-` where the scrape lacks it, `!` before it where nothing

@@ -1,7 +1,7 @@
 //! Which process a scrape came from, and whether that is still the one before.
 
 use crate::boot::Boot;
-use crate::decimal::{Decimal, Number};
+use crate::decimal::Decimal;
 use crate::exposition::Exposition;
 
 /// Two readings of one process's start time may differ by this much: the kernel derives it from the
@@ -26,10 +26,7 @@ impl Source {
     pub(super) fn of(exposition: &Exposition<'_>, boot: Option<Boot>) -> Self {
         let find = |name: &str| exposition.samples.iter().find(|sample| sample.name == name);
         let engine = find("engine_daemon_engine_info").and_then(|sample| sample.labels.get("daemon_id"));
-        let process_start = match find("process_start_time_seconds").map(|sample| sample.value) {
-            Some(Number::Finite(value)) => Some(value),
-            Some(Number::NotFinite) | None => None,
-        };
+        let process_start = find("process_start_time_seconds").and_then(|sample| sample.value.finite());
         // One line of a saved state.
         let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
         Self { engine, process_start, boot }

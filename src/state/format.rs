@@ -132,10 +132,7 @@ fn sum(bytes: &[u8]) -> u64 {
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
-    match Number::parse(text)? {
-        Number::Finite(decimal) => Some(decimal),
-        Number::NotFinite => None,
-    }
+    Number::parse(text)?.finite()
 }
 
 #[cfg(test)]
