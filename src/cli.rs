@@ -191,10 +191,11 @@ fn convert(from_zero: bool, files: &[OsString]) -> Result<(), CliError> {
         let path = file.to_string_lossy().into_owned();
         let body = read(Path::new(file)).map_err(|error| error.to_string());
         match body.and_then(|body| converter.convert(&body).map_err(|error| error.to_string())) {
-            Ok(conversion) => {
-                for (datagram, carried) in conversion.datagrams() {
+            Ok(_) => {
+                for index in 0..converter.datagrams() {
+                    let datagram = converter.datagram(index).unwrap_or_default();
                     io::stdout().write_all(datagram).map_err(CliError::Output)?;
-                    converter.taken(carried);
+                    converter.taken(index);
                 }
             }
             Err(problem) => {

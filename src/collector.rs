@@ -7,6 +7,7 @@
 
 mod health;
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,11 +17,10 @@ use smol::future::FutureExt;
 
 use crate::boot::BootClock;
 use crate::config::{ScrapeAddr, Settings};
-use crate::convert::{Conversion, Converter, Start};
+use crate::convert::{Converter, Incomplete, READINGS_MAX, Report, Start};
 use crate::limit::within;
 use crate::log::Log;
 use crate::scrape::{ScrapeError, scrape};
-use crate::series::SeriesId;
 use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
 use health::{Change, Health};
@@ -181,7 +181,7 @@ impl<'a> Collector<'a> {
     async fn stop(&mut self) {
         if self.due.take().is_some() {
             let limit = self.settings.scrape_timeout.min(LAST_SCRAPE_TIME_MAX);
-            let scraped = scrape(&self.settings.scrape_addr, limit).await;
+            let scraped = self.scrape(limit).await;
             self.handle(scraped, LAST_DELIVERY_TIME_MAX, None).await;
             self.log.info("scraping stopped");
         }
@@ -195,7 +195,8 @@ impl<'a> Collector<'a> {
     /// Whatever happens meanwhile interrupts: the tick is then still due.
     async fn scrape_on_tick(&mut self, events: &Receiver<Event>) {
         let begin = Instant::now();
-        let scraped = async { Ok(scrape(&self.settings.scrape_addr, self.settings.scrape_timeout).await) };
+        let limit = self.settings.scrape_timeout;
+        let scraped = async { Ok(self.scrape(limit).await) };
         match scraped.or(async { Err(next(events).await) }).await {
             Ok(scraped) => {
                 let limit = self.settings.interval.clamp(*DELIVERY_TIME.start(), *DELIVERY_TIME.end());
@@ -221,31 +222,48 @@ impl<'a> Collector<'a> {
         self.engine.as_ref().is_some_and(|engine| engine.refused_since.is_some())
     }
 
+    /// Scrapes and converts, within `limit`. Dropping the future leaves no trace.
+    async fn scrape(&mut self, limit: Duration) -> Result<Report, Failure> {
+        let Self { settings, converter, clock, .. } = self;
+        let begin = Instant::now();
+        let mut converted = Err(Incomplete::OtherProcess);
+        for _ in 0..READINGS_MAX {
+            converter.begin();
+            let left = limit.saturating_sub(begin.elapsed());
+            scrape(&settings.scrape_addr, left, |piece| converter.feed(piece))
+                .await
+                .map_err(Failure::Scrape)?;
+            converted = converter.finish(clock.as_ref().map(BootClock::read));
+            if converted != Err(Incomplete::OtherProcess) {
+                break;
+            }
+        }
+        converted.map_err(Failure::Incomplete)
+    }
+
     /// Delivers a scrape within `limit`, or until an event waits that is to interrupt.
     async fn handle(
         &mut self,
-        scraped: Result<Vec<u8>, ScrapeError>,
+        scraped: Result<Report, Failure>,
         limit: Duration,
         events: Option<&Receiver<Event>>,
     ) {
         let begin = Instant::now();
         self.note_refusal(&scraped);
-        let boot = self.clock.as_ref().map(BootClock::read);
-        let converted = scraped
-            .map_err(|error| error.to_string())
-            .and_then(|body| self.converter.convert_from(&body, boot).map_err(|error| error.to_string()));
-        match converted {
-            Ok(conversion) => {
-                self.note_success(&conversion);
-                self.deliver(&conversion, begin + limit, events).await;
+        match scraped {
+            Ok(report) => {
+                self.note_success(report);
+                self.deliver(begin + limit, events).await;
                 self.save();
+                let converter = &mut self.converter;
                 self.log.debug(|| {
-                    let (owing, series) = (self.converter.owing(), self.converter.series());
-                    let (time, counts) = (begin.elapsed(), conversion.counts);
+                    let (owing, series) = (converter.owing(), converter.series());
+                    let (time, counts) = (begin.elapsed(), report.counts);
                     format!("delivered in {time:?}: {counts:?}, {owing} of {series} series owe")
                 });
             }
             Err(problem) => {
+                let problem = problem.to_string();
                 if self.scraping.fails(&problem) {
                     self.log.error(&format!(
                         "cannot scrape {}: {problem}; nothing is sent until it works, and counts go on from \
@@ -257,18 +275,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn note_refusal(&mut self, scraped: &Result<Vec<u8>, ScrapeError>) {
+    fn note_refusal(&mut self, scraped: &Result<Report, Failure>) {
         if let Some(engine) = &mut self.engine {
             engine.refused_since = match scraped {
-                Err(error) if error.is_refused() => engine.refused_since.or_else(|| Some(Instant::now())),
+                Err(Failure::Scrape(error)) if error.is_refused() => {
+                    engine.refused_since.or_else(|| Some(Instant::now()))
+                }
                 _ => None,
             };
         }
     }
 
-    fn note_success(&mut self, conversion: &Conversion) {
+    fn note_success(&mut self, report: Report) {
         let Settings { scrape_addr, statsd_addr, interval, .. } = self.settings;
-        if conversion.is_foreign {
+        if report.is_foreign {
             self.log
                 .warn("the saved state is of another engine and was set aside: this scrape is the baseline");
         }
@@ -284,25 +304,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    async fn deliver(
-        &mut self,
-        conversion: &Conversion,
-        deadline: Instant,
-        events: Option<&Receiver<Event>>,
-    ) {
+    async fn deliver(&mut self, deadline: Instant, events: Option<&Receiver<Event>>) {
         let address = &self.settings.statsd_addr;
-        match self.send(conversion, deadline, events).await {
+        match self.send(deadline, events).await {
             Ok(()) => {
                 if let Change::Recovered(failures) = self.sending.works() {
                     self.log.info(&format!("sending to {address} works again after {failures} scrapes"));
                 }
             }
             Err(error) => {
+                let owing = self.converter.owing();
                 if self.sending.fails(&error.to_string()) {
                     self.log.error(&format!(
                         "cannot send to {address}: {error}; is a StatsD server listening there (STATSD_ADDR)? \
-                         The counts of {} series are owed, kept, and sent when it does",
-                        self.converter.owing()
+                         The counts of {owing} series are owed, kept, and sent when it does"
                     ));
                 }
             }
@@ -314,17 +329,12 @@ impl<'a> Collector<'a> {
     /// What a datagram carries is settled once the next one was sent without a refusal coming back, so
     /// that the last one and the first are asked about: the first is the probe of a server that may be
     /// away, before anything else is risked.
-    async fn send(
-        &mut self,
-        conversion: &Conversion,
-        deadline: Instant,
-        events: Option<&Receiver<Event>>,
-    ) -> Result<(), SendError> {
-        let bursts = u32::try_from(conversion.datagrams().len() / BURST_DATAGRAMS).unwrap_or(u32::MAX);
+    async fn send(&mut self, deadline: Instant, events: Option<&Receiver<Event>>) -> Result<(), SendError> {
+        let bursts = u32::try_from(self.converter.datagrams() / BURST_DATAGRAMS).unwrap_or(u32::MAX);
         let pause = BURST_PAUSE.min(self.settings.interval / 2 / bursts.max(1));
         let refusal_time = self.settings.interval / 4;
-        let mut unconfirmed: &[SeriesId] = &[];
-        for (index, (datagram, carried)) in conversion.datagrams().enumerate() {
+        let mut unconfirmed = None;
+        for index in 0..self.converter.datagrams() {
             if events.is_some_and(|events| !events.is_empty()) {
                 // The rest stays owed, for the last scrape.
                 break;
@@ -333,25 +343,28 @@ impl<'a> Collector<'a> {
                 Timer::after(pause).await;
             }
             let time = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT_TIME_MAX);
+            let datagram = self.converter.datagram(index).unwrap_or_default();
             let sent = within(time, self.sink.send(datagram)).await.unwrap_or_else(|| Err(SendError::late()));
-            if sent.as_ref().err().is_none_or(|error| !error.is_earlier) {
-                self.converter.taken(unconfirmed);
+            if let Some(before) = unconfirmed
+                && sent.as_ref().err().is_none_or(|error| !error.is_earlier)
+            {
+                self.converter.taken(before);
             }
             sent?;
-            unconfirmed = carried;
+            unconfirmed = Some(index);
             if index == 0 {
                 self.sink.confirm(refusal_time).await?;
             }
         }
         self.sink.confirm(refusal_time).await?;
-        self.converter.taken(unconfirmed);
+        unconfirmed.into_iter().for_each(|index| self.converter.taken(index));
         Ok(())
     }
 
     /// After each delivery, so that whatever ends this process, the next one knows what is owed.
     fn save(&mut self) {
-        let (Some(engine), Some(baseline)) = (&mut self.engine, self.converter.baseline()) else { return };
-        match engine.state.save(&baseline, SystemTime::now()) {
+        let (Some(engine), Some(snapshot)) = (&mut self.engine, self.converter.snapshot()) else { return };
+        match engine.state.save(&snapshot, SystemTime::now()) {
             Ok(()) => {
                 engine.saving.works();
             }
@@ -363,6 +376,22 @@ impl<'a> Collector<'a> {
                     ));
                 }
             }
+        }
+    }
+}
+
+/// Why a scrape sends nothing.
+#[derive(Debug)]
+enum Failure {
+    Scrape(ScrapeError),
+    Incomplete(Incomplete),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scrape(error) => error.fmt(out),
+            Self::Incomplete(problem) => problem.fmt(out),
         }
     }
 }

@@ -1,23 +1,38 @@
 //! From scrapes to datagrams: the only module that knows both vocabularies.
 //!
 //! It decides which scrape counts, what each sample becomes and under which name, and hands the lines
-//! to the packer. `docs/mapping.md` is this module in prose. Pure: a body in, datagrams out; whoever
+//! to the packer. `docs/mapping.md` is this module in prose. Pure: a body in pieces in, datagrams out; whoever
 //! sends them says with [`Converter::taken`] which were taken.
+//!
+//! A body is read as it comes and never held. Most lines are those of the scrape before with another
+//! value: they take the quick way of `walk`. Every other line takes the exact way of `sample`, and what is
+//! learnt there makes it a known line of the next scrape.
 
 mod key;
 mod name;
+mod note;
+mod plain;
+mod report;
+mod sample;
 mod source;
-
-use std::fmt;
+mod walk;
 
 use crate::boot::Boot;
 use crate::config::{Histograms, Settings};
-use crate::decimal::{Decimal, Number};
-use crate::exposition::{self, Exposition, LineError, Role, Sample};
-use crate::series::{Continuity, Known, Series, SeriesId};
-use crate::statsd::{Encoder, Format, Kind, Metric, Packets, Pushed};
-use key::{Label, canonical, key};
+use crate::decimal::Decimal;
+use crate::exposition::{Families, LineError};
+use crate::fingerprint::{Fingerprint, Fingerprints};
+use crate::series::{Continuity, Series};
+use crate::statsd::{Encoder, Format, Packets, Pushed};
+use plain::Plain;
+pub use report::{Counts, Incomplete, Report};
 pub use source::Source;
+
+/// The most samples of a body.
+pub const SAMPLES_MAX: usize = 2_000_000;
+/// How often one body may have to be read: for another engine than the saved state's, and for another
+/// process of it.
+pub const READINGS_MAX: usize = 3;
 
 /// Where counting begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,134 +50,131 @@ pub struct Converter {
     histograms: Histograms,
     /// Put before a label whose name is a reserved tag key of Datadog's.
     namespace: String,
-    packet_bytes_max: usize,
     encoder: Encoder,
-    series: Series<Role>,
+    plain: Plain,
+    fingerprints: Fingerprints,
+    families: Families,
+    series: Series,
+    packets: Packets<Carried>,
     start: Start,
-    /// Whether there was a complete scrape, in this process or the one whose state was taken up.
-    scraped: bool,
+    past: Past,
     source: Source,
-    /// The state that was taken up has not met its engine yet.
-    resumed: bool,
+    /// The state that was taken up was another engine's, which nobody was told yet.
+    was_foreign: bool,
+    /// The scrape to be read comes from another process than the one before.
+    expects_restart: bool,
+    reading: Reading,
+}
+
+/// What there was before the scrape being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    Nothing,
+    /// The state of an earlier process, which has not met its engine yet.
+    Resumed,
+    /// A complete scrape.
+    Scraped,
+}
+
+/// What the body being read has shown so far.
+#[derive(Debug, Default)]
+struct Reading {
+    counts: Counts,
+    /// Lines so far.
+    lines: usize,
+    /// The beginning of a line whose end has not come yet.
+    half: Vec<u8>,
+    first_malformed: Option<(usize, LineError)>,
+    source: Source,
+    has_info: bool,
+    has_cpus: bool,
+    /// Text that is written again and again.
+    scratch: String,
+}
+
+/// Growth that a line carries.
+///
+/// Packed, because there may be as many as lines.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, packed(2))]
+struct Carried {
+    series: Fingerprint,
+    mantissa: i64,
+    exponent: i16,
+}
+
+impl Carried {
+    fn new(series: Fingerprint, amount: Decimal) -> Self {
+        let (mantissa, exponent) = amount.parts();
+        Self { series, mantissa, exponent }
+    }
+
+    fn amount(self) -> Decimal {
+        Decimal::from_parts(self.mantissa, self.exponent)
+    }
 }
 
 /// What a later process needs to go on counting where this one ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct Baseline {
     /// Where the values come from.
     pub source: Source,
-    /// Every cumulative series.
-    pub series: Vec<Known<Role>>,
+    /// The key of the fingerprints.
+    pub key: u64,
+    /// What is known of every cumulative series, and what is owed.
+    pub series: Series,
 }
 
-/// What one complete scrape became.
-#[derive(Debug)]
-pub struct Conversion {
-    packets: Packets<SeriesId>,
-    /// What was counted on the way.
-    pub counts: Counts,
-    /// The baseline that was taken up is of another engine and was dropped: this scrape is the baseline.
-    pub is_foreign: bool,
+/// A [`Baseline`] that is still in use.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot<'a> {
+    /// Where the values come from.
+    pub source: &'a Source,
+    /// The key of the fingerprints.
+    pub key: u64,
+    /// What is known of every series, and what is owed.
+    pub series: &'a Series,
 }
-
-impl Conversion {
-    /// The datagrams in order, each with the series whose growth it delivers.
-    #[must_use]
-    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = (&[u8], &[SeriesId])> {
-        self.packets.datagrams()
-    }
-}
-
-/// Counts of one scrape.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Samples read.
-    pub samples: usize,
-    /// Metrics written.
-    pub metrics: usize,
-    /// Lines skipped because they are malformed.
-    pub malformed: usize,
-    /// Values that are NaN or infinite, which StatsD has no meaning for.
-    pub not_finite: usize,
-    /// Cumulative values below zero, which cannot be.
-    pub negative: usize,
-    /// Samples whose series stood in the scrape before.
-    pub repeated: usize,
-    /// Metrics that are larger than a datagram.
-    pub too_large: usize,
-}
-
-/// Why a scrape counts for nothing. Nothing that is known of any series changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Incomplete {
-    /// No sample at all.
-    Empty,
-    /// More than [`exposition::SAMPLES_MAX`] samples.
-    TooLong,
-    /// The engine is starting: its gauges are zero and `engine_daemon_engine_info` is missing
-    /// (engines 20.10 to 29).
-    EngineStarting,
-    /// More lines are malformed than are samples, so this is no exposition.
-    Malformed {
-        /// How many are malformed.
-        lines: usize,
-        /// The first of them, from 1.
-        first: usize,
-        /// What is wrong with it.
-        error: LineError,
-    },
-}
-
-impl fmt::Display for Incomplete {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => out.write_str("the body holds no sample"),
-            Self::TooLong => write!(out, "the body holds more than {} samples", exposition::SAMPLES_MAX),
-            Self::EngineStarting => {
-                out.write_str("the engine is still starting (engine_daemon_engine_info is missing)")
-            }
-            Self::Malformed { lines, first, error } => {
-                write!(out, "the body is no Prometheus text: {lines} malformed lines, line {first}: {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Incomplete {}
 
 impl Converter {
     /// A converter that knows nothing yet.
     #[must_use]
     pub fn new(settings: &Settings, start: Start) -> Self {
         let tags = settings.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_deref()));
+        let encoder = Encoder::new(settings.statsd_format, &settings.metric_prefix, tags);
         Self {
             format: settings.statsd_format,
             histograms: settings.histograms,
             namespace: name::namespace(&settings.metric_prefix),
-            packet_bytes_max: settings.max_packet_bytes,
-            encoder: Encoder::new(settings.statsd_format, &settings.metric_prefix, tags),
+            plain: Plain::new(&settings.metric_prefix, encoder.global()),
+            encoder,
+            fingerprints: Fingerprints::random(),
+            families: Families::default(),
             series: Series::default(),
+            packets: Packets::new(settings.max_packet_bytes),
             start,
-            scraped: false,
+            past: Past::Nothing,
             source: Source::default(),
-            resumed: false,
+            was_foreign: false,
+            expects_restart: false,
+            reading: Reading::default(),
         }
     }
 
     /// Goes on where an earlier process ended. The next scrape decides whether it is the same engine.
     pub fn resume(&mut self, baseline: Baseline) {
+        self.fingerprints = Fingerprints::with_key(baseline.key);
         self.source = baseline.source;
-        for known in baseline.series {
-            self.series.resume(known);
-        }
-        self.scraped = true;
-        self.resumed = true;
+        self.series = baseline.series;
+        self.past = Past::Resumed;
     }
 
-    /// What a later process needs; `None` before the first complete scrape.
-    #[must_use]
-    pub fn baseline(&self) -> Option<Baseline> {
-        self.scraped.then(|| Baseline { source: self.source.clone(), series: self.series.known().collect() })
+    /// What a later process needs; `None` before the first complete scrape. What was not taken so far
+    /// is owed.
+    pub fn snapshot(&mut self) -> Option<Snapshot<'_>> {
+        self.end_delivery();
+        let Self { past, source, fingerprints, series, .. } = self;
+        (*past != Past::Nothing).then(|| Snapshot { source, key: fingerprints.key(), series })
     }
 
     /// How many cumulative series are known.
@@ -171,187 +183,151 @@ impl Converter {
         self.series.len()
     }
 
-    /// How many of them owe growth that was not delivered.
+    /// How many of them owe growth that was not delivered. What was not taken so far is owed.
     #[must_use]
-    pub fn owing(&self) -> usize {
-        self.series.owing()
+    pub fn owing(&mut self) -> usize {
+        self.end_delivery();
+        self.series.debts().len()
+    }
+
+    /// The memory that is held for what is known, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.series.memory_bytes()
     }
 
     /// Converts the body of one scrape.
     ///
     /// # Errors
     /// The scrape is not complete; nothing that is known changed.
-    pub fn convert(&mut self, body: &[u8]) -> Result<Conversion, Incomplete> {
+    pub fn convert(&mut self, body: &[u8]) -> Result<Report, Incomplete> {
         self.convert_from(body, None)
     }
 
-    /// As [`Self::convert`], for an endpoint on a machine whose clocks can be read: it tells a process
-    /// that was started again from a clock that was set.
-    pub fn convert_from(&mut self, body: &[u8], boot: Option<Boot>) -> Result<Conversion, Incomplete> {
-        let exposition = exposition::parse(body);
-        complete(&exposition)?;
-        let source = Source::of(&exposition, boot);
-        let is_foreign = std::mem::take(&mut self.resumed) && source.engine != self.source.engine;
-        if is_foreign {
+    /// As [`Self::convert`], from a machine whose clocks can be read, as for [`Self::finish`].
+    ///
+    /// # Errors
+    /// The scrape is not complete; nothing that is known changed.
+    pub fn convert_from(&mut self, body: &[u8], boot: Option<&Boot>) -> Result<Report, Incomplete> {
+        let mut converted = Err(Incomplete::OtherProcess);
+        for _ in 0..READINGS_MAX {
+            self.begin();
+            self.feed(body);
+            converted = self.finish(boot.cloned());
+            if converted != Err(Incomplete::OtherProcess) {
+                break;
+            }
+        }
+        converted
+    }
+
+    /// A new body begins. What was not taken of the one before is owed.
+    pub fn begin(&mut self) {
+        self.end_delivery();
+        let Reading { mut half, mut scratch, .. } = std::mem::take(&mut self.reading);
+        half.clear();
+        scratch.clear();
+        self.reading = Reading { half, scratch, ..Reading::default() };
+        self.families.begin();
+        self.series.begin(match self.expects_restart {
+            _ if self.past == Past::Nothing && self.start == Start::FirstScrape => Continuity::Baseline,
+            true => Continuity::Restarted,
+            false => Continuity::Continued,
+        });
+    }
+
+    /// The body ended, as its framing says it must. `boot` is the boot of the machine that it comes from, if its
+    /// clocks can be read: it tells a process that was started again from a clock that was set.
+    ///
+    /// # Errors
+    /// The scrape is not complete; nothing that is known changed.
+    pub fn finish(&mut self, boot: Option<Boot>) -> Result<Report, Incomplete> {
+        self.end_last_line();
+        let complete = self.complete(boot);
+        if let Err(problem) = complete {
+            self.packets.clear();
+            return Err(problem);
+        }
+        self.families.finish();
+        let had_all = self.reading.counts.malformed == 0;
+        let mut gone: Vec<_> =
+            self.series.finish(had_all).map(|(series, debt)| (series, debt.clone())).collect();
+        gone.sort_by(|(_, left), (_, right)| left.text.cmp(&right.text));
+        for (series, debt) in gone {
+            let carried = Some(Carried::new(series, debt.amount));
+            let pushed = self.packets.push(carried, |out| out.extend_from_slice(&debt.text));
+            self.pushed(pushed, carried);
+        }
+        self.packets.finish();
+        self.past = Past::Scraped;
+        self.expects_restart = false;
+        let is_foreign = std::mem::take(&mut self.was_foreign);
+        Ok(Report { counts: self.reading.counts, is_foreign })
+    }
+
+    /// Whether the scrape counts, and was read in the right belief of where it comes from.
+    fn complete(&mut self, boot: Option<Boot>) -> Result<(), Incomplete> {
+        self.reading.complete()?;
+        let mut source = std::mem::take(&mut self.reading.source);
+        source.boot = source.process_start.and(boot);
+        if self.past == Past::Resumed && source.engine != self.source.engine {
             self.series = Series::default();
-            self.scraped = false;
+            self.source = Source::default();
+            self.past = Past::Nothing;
+            (self.was_foreign, self.expects_restart) = (true, false);
+            return Err(Incomplete::OtherProcess);
         }
-        let continuity = self.continuity(source);
-        let mut conversion = Conversion {
-            packets: Packets::new(self.packet_bytes_max),
-            counts: Counts {
-                samples: exposition.samples.len(),
-                malformed: exposition.malformed,
-                ..Counts::default()
-            },
-            is_foreign,
-        };
-        self.series.begin_scrape(continuity);
-        for sample in &exposition.samples {
-            self.sample(sample, &mut conversion);
+        let has_restarted = self.past != Past::Nothing && self.source.has_restarted(&source);
+        if has_restarted != self.expects_restart {
+            self.expects_restart = has_restarted;
+            return Err(Incomplete::OtherProcess);
         }
-        for series in exposition.broken.iter().filter(|series| is_cumulative(series.role)) {
-            let labels = canonical(&series.labels);
-            self.series.keep(&key(&series.name, &labels), series.role);
-        }
-        self.send_debts(exposition.malformed == 0, &mut conversion);
-        conversion.packets.finish();
-        Ok(conversion)
-    }
-
-    /// A datagram was taken, and with it the growth of these series.
-    pub fn taken(&mut self, carried: &[SeriesId]) {
-        for id in carried {
-            self.series.settle(*id);
-        }
-    }
-
-    fn continuity(&mut self, source: Source) -> Continuity {
-        let is_first = !std::mem::replace(&mut self.scraped, true);
-        let has_restarted = self.source.has_restarted(&source);
         self.source.engine = source.engine;
         // A scrape without a start time says nothing about it.
         if source.process_start.is_some() {
             (self.source.process_start, self.source.boot) = (source.process_start, source.boot);
         }
-        match has_restarted {
-            _ if is_first && self.start == Start::FirstScrape => Continuity::Baseline,
-            true => Continuity::Restarted,
-            false => Continuity::Continued,
-        }
+        Ok(())
     }
 
-    fn sample(&mut self, sample: &Sample<'_>, conversion: &mut Conversion) {
-        let Some(kind) = self.kind(sample) else { return };
-        let labels = canonical(&sample.labels);
-        let counts = &mut conversion.counts;
-        match (kind, sample.value) {
-            (Kind::Gauge, Number::Finite(value)) => {
-                self.push(conversion, &sample.name, &labels, sample.role, value, None);
-            }
-            (Kind::Gauge, Number::NotFinite) => counts.not_finite += 1,
-            (Kind::Counter, Number::Finite(value)) if !value.is_negative() => {
-                let key = key(&sample.name, &labels);
-                match self.series.observe(&key, sample.role, value) {
-                    Some((_, owed)) if owed.is_zero() => {}
-                    Some((id, owed)) => {
-                        self.push(conversion, &sample.name, &labels, sample.role, owed, Some(id));
-                    }
-                    None => counts.repeated += 1,
-                }
-            }
-            (Kind::Counter, value) => {
-                self.series.keep(&key(&sample.name, &labels), sample.role);
-                match value {
-                    Number::Finite(_) => counts.negative += 1,
-                    Number::NotFinite => counts.not_finite += 1,
-                }
-            }
-        }
+    /// How many datagrams the last body became.
+    #[must_use]
+    pub fn datagrams(&self) -> usize {
+        self.packets.len()
     }
 
-    /// What a sample is to a StatsD server; `None` if it is not sent.
-    fn kind(&self, sample: &Sample<'_>) -> Option<Kind> {
-        match (sample.role, self.histograms) {
-            (Role::HistogramBucket | Role::HistogramCount | Role::HistogramSum, Histograms::Off)
-            | (Role::HistogramBucket, Histograms::Counts)
-            | (Role::Created, _) => None,
-            // The same number as `_count`.
-            (Role::HistogramBucket, Histograms::Buckets) => {
-                (!sample.labels.get("le").is_some_and(|le| name::is_infinity(&le))).then_some(Kind::Counter)
-            }
-            (Role::Gauge | Role::Untyped | Role::SummaryQuantile, _) => Some(Kind::Gauge),
-            _ => Some(Kind::Counter),
-        }
+    /// One of them.
+    #[must_use]
+    pub fn datagram(&self, index: usize) -> Option<&[u8]> {
+        self.packets.datagram(index)
     }
 
-    /// Growth that was seen in earlier scrapes and not delivered, of series without a value in this one.
-    fn send_debts(&mut self, had_all: bool, conversion: &mut Conversion) {
-        for debt in self.series.end_scrape(had_all) {
-            if let Some((name, labels)) = exposition::parse_series(&debt.key) {
-                let labels: Vec<_> = labels.iter().collect();
-                self.push(conversion, &name, &labels, debt.tag, debt.owed, Some(debt.id));
-            } else {
-                // The key's quotes made its line too long to be read.
-                conversion.counts.too_large += 1;
-                self.series.settle(debt.id);
-            }
-        }
+    /// A datagram was taken, and with it the growth that it carried.
+    pub fn taken(&mut self, index: usize) {
+        self.packets.take(index).for_each(|carried| self.series.settle(carried.series));
     }
 
-    fn push(
-        &mut self,
-        conversion: &mut Conversion,
-        name: &str,
-        labels: &[Label<'_>],
-        role: Role,
-        value: Decimal,
-        series: Option<SeriesId>,
-    ) {
-        let kind = if series.is_some() { Kind::Counter } else { Kind::Gauge };
-        let encoder = &mut self.encoder;
-        let pushed = match self.format {
-            Format::Datadog => {
-                let name = name::datadog_name(name, role);
-                let tags = name::datadog_tags(labels, role, &self.namespace);
-                let metric = Metric { name: &name, tags: &tags, kind, value };
-                conversion.packets.push(series, |out| encoder.encode(&metric, out))
-            }
-            Format::Etsy => {
-                let metric = Metric { name, tags: labels, kind, value };
-                conversion.packets.push(series, |out| encoder.encode(&metric, out))
-            }
-        };
+    /// Whatever was not taken will not be: it is owed.
+    fn end_delivery(&mut self) {
+        for (carried, text) in self.packets.not_taken() {
+            self.series.owe(carried.series, carried.amount(), text);
+        }
+        self.packets.clear();
+    }
+
+    /// Lines went to the packer.
+    fn pushed(&mut self, pushed: Pushed, carried: Option<Carried>) {
         match pushed {
-            Pushed::Packed => conversion.counts.metrics += 1,
+            Pushed::Packed => self.reading.counts.metrics += 1,
             Pushed::TooLarge => {
-                conversion.counts.too_large += 1;
+                self.reading.counts.too_large += 1;
                 // It will never fit, so owing it would only keep it for ever.
-                if let Some(id) = series {
-                    self.series.settle(id);
+                if let Some(carried) = carried {
+                    self.series.settle(carried.series);
                 }
             }
         }
     }
-}
-
-fn complete(exposition: &Exposition<'_>) -> Result<(), Incomplete> {
-    let has = |name: &str| exposition.samples.iter().any(|sample| sample.name == name);
-    match exposition.first_malformed {
-        Some((first, error)) if exposition.malformed > exposition.samples.len() => {
-            Err(Incomplete::Malformed { lines: exposition.malformed, first, error })
-        }
-        _ if exposition.is_too_long => Err(Incomplete::TooLong),
-        _ if exposition.samples.is_empty() => Err(Incomplete::Empty),
-        _ if has("engine_daemon_engine_cpus_cpus") && !has("engine_daemon_engine_info") => {
-            Err(Incomplete::EngineStarting)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_cumulative(role: Role) -> bool {
-    !matches!(role, Role::Gauge | Role::Untyped | Role::SummaryQuantile | Role::Created)
 }
 
 #[cfg(test)]

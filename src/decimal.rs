@@ -8,6 +8,10 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::wide;
+
+/// The most digits of a mantissa.
+const DIGITS_MAX: usize = 18;
 /// The largest mantissa: 18 digits.
 const MANTISSA_MAX: i128 = 999_999_999_999_999_999;
 /// Powers of ten that align two mantissas without leaving `i128`.
@@ -25,6 +29,15 @@ pub struct Decimal {
     exponent: i16,
 }
 
+/// An unsigned decimal at the start of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leading {
+    /// Its value.
+    pub value: Decimal,
+    /// How many bytes it takes.
+    pub bytes: usize,
+}
+
 /// A number as an exposition writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Number {
@@ -38,6 +51,11 @@ impl Number {
     /// Reads a number of the text format: what Go's `ParseFloat` accepts, less hexadecimal floats.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(Leading { value, bytes }) = Decimal::leading(text.as_bytes())
+            && bytes == text.len()
+        {
+            return Some(Self::Finite(value));
+        }
         match Decimal::parse(text.as_bytes()) {
             Some(Parsed::Exact(decimal)) => Some(Self::Finite(decimal)),
             Some(Parsed::TooLong) => text.parse().ok().map(Self::from_f64),
@@ -81,8 +99,63 @@ impl Decimal {
             .unwrap_or_default()
     }
 
+    /// The mantissa and the exponent.
+    #[inline]
+    pub(crate) fn parts(self) -> (i64, i16) {
+        (self.mantissa, self.exponent)
+    }
+
+    /// From what [`Self::parts`] gave.
+    #[inline]
+    pub(crate) fn from_parts(mantissa: i64, exponent: i16) -> Self {
+        Self { mantissa, exponent }
+    }
+
     /// Zero.
     pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };
+
+    /// Reads the usual number quickly: digits, perhaps a fraction, perhaps an exponent, all in 18 digits.
+    /// `None` where there is anything else, which [`Number::parse`] may still read.
+    #[must_use]
+    pub fn leading(text: &[u8]) -> Option<Leading> {
+        let (mut mantissa, whole) = digits(text, 0)?;
+        let (mut bytes, mut count, mut exponent) = (whole, whole, 0_i16);
+        if text.get(bytes) == Some(&b'.') {
+            let (longer, fraction) = digits(text.get(bytes + 1..)?, mantissa)?;
+            (mantissa, count, bytes) = (longer, count + fraction, bytes + 1 + fraction);
+            exponent = -i16::try_from(fraction).ok()?;
+        }
+        if count == 0 || count > DIGITS_MAX {
+            return None;
+        }
+        if let Some(b'e' | b'E') = text.get(bytes) {
+            let (is_negative, sign) = match text.get(bytes + 1)? {
+                b'-' => (true, 1),
+                b'+' => (false, 1),
+                _ => (false, 0),
+            };
+            let (power, count) = digits(text.get(bytes + 1 + sign..)?, 0)?;
+            if !(1..=2).contains(&count) {
+                return None;
+            }
+            let power = i16::try_from(power).ok()?;
+            exponent += if is_negative { -power } else { power };
+            bytes += 1 + sign + count;
+        }
+        Some(Leading { value: Self::short(mantissa, exponent), bytes })
+    }
+
+    /// Drops trailing zeros of a mantissa of at most 18 digits.
+    fn short(mut mantissa: u64, mut exponent: i16) -> Self {
+        if mantissa == 0 {
+            return Self::ZERO;
+        }
+        while mantissa.is_multiple_of(10) {
+            mantissa /= 10;
+            exponent += 1;
+        }
+        Self { mantissa: mantissa.cast_signed(), exponent }
+    }
 
     /// `None` if the text is no decimal number.
     fn parse(text: &[u8]) -> Option<Parsed> {
@@ -177,6 +250,14 @@ impl Decimal {
         if other.is_zero() {
             return Some(self);
         }
+        if self.exponent == other.exponent {
+            // Two mantissas of 18 digits cannot overflow.
+            let sum = self.mantissa + other.mantissa;
+            if i128::from(sum).abs() <= MANTISSA_MAX {
+                let short = Self::short(sum.unsigned_abs(), self.exponent);
+                return Some(Self { mantissa: short.mantissa * sum.signum(), ..short });
+            }
+        }
         let exponent = self.exponent.min(other.exponent);
         let widened = |decimal: Self| {
             let shift = u32::from(decimal.exponent.abs_diff(exponent));
@@ -247,6 +328,27 @@ impl fmt::Display for Decimal {
         write!(out, "{}e{}", self.mantissa, self.exponent)
     }
 }
+
+/// Reads the digits that `text` begins with behind those of `mantissa`, eight at once; how many they are.
+/// `None` if they are many.
+fn digits(text: &[u8], mut mantissa: u64) -> Option<(u64, usize)> {
+    let mut read = 0;
+    loop {
+        let word = wide::word(text, read);
+        let count = wide::leading_digits(word);
+        let power = POWERS.get(count).copied().unwrap_or(1);
+        mantissa = mantissa.wrapping_mul(power).wrapping_add(wide::number(word, count));
+        read += count;
+        match count {
+            8 if read > DIGITS_MAX => return None,
+            8 => {}
+            _ => return Some((mantissa, read)),
+        }
+    }
+}
+
+/// What as many digits behind a mantissa multiply it by.
+const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// Digits that a mantissa may move the exponent by.
 const TEXT_DIGITS: i32 = 20;

@@ -14,7 +14,8 @@
 //! | [`http`] | the only user of async-h1 and http-types, and the fences around them |
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
-//! | [`series`] | pure: what is known of each cumulative series, and what is owed |
+//! | [`fingerprint`] | pure: 64 bits that stand for a text |
+//! | [`series`] | pure: what is known of each line of a scrape, and what is owed |
 //! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 //! | [`sink`] | sends datagrams |
@@ -32,6 +33,7 @@ pub mod config;
 pub mod convert;
 pub mod decimal;
 pub mod exposition;
+pub mod fingerprint;
 pub mod http;
 pub mod limit;
 pub mod listen;
@@ -43,3 +45,4 @@ pub mod series;
 pub mod sink;
 pub mod state;
 pub mod statsd;
+mod wide;

@@ -1,8 +1,8 @@
 //! One scrape: `GET /metrics`, bounded in time and size, complete or an error.
 //!
-//! It knows addresses and limits; it does not look into the body. A body that was cut short, an answer
-//! other than 200 and one that is too large or too late are errors, so that whoever uses the body can
-//! rely on all of it.
+//! It hands the body out as it comes and never holds it. It knows addresses and limits; it does not look into
+//! the body. A body that was cut short, an answer other than 200 and one that is too large or too late are errors, so
+//! that whoever used the pieces can rely on having had all of them.
 
 use std::fmt;
 use std::io;
@@ -16,8 +16,8 @@ use crate::http::client::{GetError, Pieces, get};
 use crate::limit::within;
 use crate::resolve::resolve;
 
-/// The largest body: about 600,000 samples. An engine's is 33 to 240 KB.
-pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The largest body: about two million samples. An engine's is 33 to 240 KB.
+pub const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// What is read at once.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Text format 0.0.4: the engine would answer with protocol buffers too.
@@ -60,15 +60,19 @@ impl ScrapeError {
     }
 }
 
-/// The body of one scrape.
+/// Scrapes once; `piece` is given the body, cut anywhere.
 ///
 /// # Errors
 /// There is no complete body within `limit`.
-pub async fn scrape(address: &ScrapeAddr, limit: Duration) -> Result<Vec<u8>, ScrapeError> {
-    within(limit, Box::pin(whole_scrape(address))).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
+pub async fn scrape(
+    address: &ScrapeAddr,
+    limit: Duration,
+    piece: impl FnMut(&[u8]),
+) -> Result<(), ScrapeError> {
+    within(limit, Box::pin(whole_scrape(address, piece))).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
 }
 
-async fn whole_scrape(address: &ScrapeAddr) -> Result<Vec<u8>, ScrapeError> {
+async fn whole_scrape(address: &ScrapeAddr, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
     let answer = match address {
         ScrapeAddr::Unix { socket, path } => {
             let stream = UnixStream::connect(socket).await.map_err(ScrapeError::Connect)?;
@@ -80,20 +84,21 @@ async fn whole_scrape(address: &ScrapeAddr) -> Result<Vec<u8>, ScrapeError> {
             get(stream, &format!("http://{address}{path}"), ACCEPT).await
         }
     };
-    whole_body(answer.map_err(ScrapeError::Get)?).await
+    whole_body(answer.map_err(ScrapeError::Get)?, piece).await
 }
 
-async fn whole_body(mut pieces: Pieces) -> Result<Vec<u8>, ScrapeError> {
-    let mut body = Vec::new();
-    let mut piece = vec![0; PIECE_BYTES];
+async fn whole_body(mut pieces: Pieces, mut piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
+    let mut buffer = vec![0; PIECE_BYTES];
+    let mut bytes = 0;
     loop {
-        match pieces.read(&mut piece).await {
-            Ok(0) => return Ok(body),
-            Ok(count) => body.extend_from_slice(piece.get(..count).unwrap_or_default()),
-            Err(error) => return Err(ScrapeError::Get(error.into())),
+        let count = pieces.read(&mut buffer).await.map_err(|error| ScrapeError::Get(error.into()))?;
+        if count == 0 {
+            return Ok(());
         }
-        if body.len() > BODY_BYTES_MAX {
+        bytes += count;
+        if bytes > BODY_BYTES_MAX {
             return Err(ScrapeError::TooLarge);
         }
+        piece(buffer.get(..count).unwrap_or_default());
     }
 }

@@ -1,18 +1,31 @@
-//! Cumulative series: what was seen of each, and what is owed.
+//! Known lines: what was seen of each cumulative series, and what is owed.
 //!
-//! A StatsD counter is sent as differences, so this module remembers each series' last value. Growth
-//! that was seen is *owed* until a datagram that carries it was taken, and the two are kept apart: a
-//! scrape moves `seen` and adds to `owed`, and only [`Series::settle`] takes from `owed`. So for every
-//! series, whatever fails in between, *sum sent + owed = growth seen*. Pure: it knows keys and
-//! numbers, nothing of sockets, clocks or names on the wire.
+//! A scrape repeats the lines of the one before, in the same order, with other values. So the lines
+//! are kept in that order, twenty bytes each and no text: the fingerprint of a line's head (name and labels, up to the
+//! value) and the last value. A line whose head is the expected one is known at once; only where the order
+//! changes is a line looked up among all.
+//!
+//! A StatsD counter is sent as differences. Growth that was seen is *owed* until a datagram that
+//! carries it was taken: a scrape moves what was seen, and only a delivery settles. So for every series,
+//! whatever fails in between, *sum sent + owed = growth seen*.
+//!
+//! A scrape changes nothing before [`Series::finish`], so that an incomplete one leaves no trace. Pure: it knows
+//! fingerprints and numbers, nothing of sockets, clocks or names on the wire.
 
-use std::collections::HashMap;
-use std::rc::Rc;
+mod index;
+mod seen;
+
+use std::ops::Range;
 
 use crate::decimal::Decimal;
+use crate::fingerprint::{Fingerprint, FingerprintMap};
+use index::Index;
+use seen::{Meaning, Seen};
 
-/// The place of a series; valid until the next [`Series::end_scrape`] after it owes nothing.
-pub type SeriesId = usize;
+/// The most lines kept, those of the scrape being read apart.
+pub const LINES_MAX: usize = index::PLACES_MAX / 2;
+/// How many lines behind the expected one are looked at before all are.
+const LOOK_AHEAD: usize = 8;
 
 /// How the values of a scrape relate to those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,363 +38,542 @@ pub enum Continuity {
     Restarted,
 }
 
-/// All known series. `T` is what the caller remembers of a series, to name it again when it is gone.
-#[derive(Debug)]
-pub struct Series<T> {
-    slots: Vec<Option<Slot<T>>>,
-    free: Vec<SeriesId>,
-    /// Every occupied slot by its key.
-    index: HashMap<Rc<str>, SeriesId>,
-    /// How the values of the scrape being observed relate to those before it.
-    continuity: Continuity,
+/// A line as it stands in a scrape, without its value.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    /// The fingerprint of its head.
+    pub head: Fingerprint,
+    /// How long the head is.
+    pub head_bytes: u16,
+    /// The identity of its series, however a scrape writes it: the fingerprint of the head in its one
+    /// canonical form.
+    pub identity: Fingerprint,
+    /// What the caller wants to remember of the line.
+    pub note: u8,
+    /// Whether it is one of a cumulative series.
+    pub is_cumulative: bool,
 }
 
-#[derive(Debug)]
-struct Slot<T> {
-    key: Rc<str>,
-    tag: T,
-    /// The last value seen; `None` if there was a value, but none that counts.
-    seen: Option<Decimal>,
-    /// Growth that no datagram has delivered; never negative.
-    owed: Decimal,
-    /// What the scrape being observed has of it.
-    shown: Shown,
+/// A known line.
+///
+/// Packed, because there may be millions of them: twenty bytes.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, packed(4))]
+pub struct Known {
+    head: Fingerprint,
+    seen: Seen,
+    head_bytes: u16,
+    note: u8,
+    marks: u8,
 }
 
+/// It is one of a cumulative series.
+const CUMULATIVE: u8 = 1;
+/// Its series owes.
+const OWES: u8 = 2;
+/// A line of the scrape being read was found to be this one.
+const TAKEN: u8 = 4;
+
+impl Known {
+    /// The fingerprint of its head.
+    #[inline]
+    #[must_use]
+    pub fn head(&self) -> Fingerprint {
+        self.head
+    }
+
+    /// How long its head is.
+    #[inline]
+    #[must_use]
+    pub fn head_bytes(&self) -> usize {
+        usize::from(self.head_bytes)
+    }
+
+    /// What the caller wanted to remember of it.
+    #[inline]
+    #[must_use]
+    pub fn note(&self) -> u8 {
+        self.note
+    }
+
+    fn is(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+
+    fn mark(&mut self, mark: u8, on: bool) {
+        self.marks = if on { self.marks | mark } else { self.marks & !mark };
+    }
+}
+
+/// Which line a line of the scrape is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Value,
-    /// A value that is of no use.
-    Presence,
-    Nothing,
+pub enum Place {
+    /// The one expected here.
+    Expected,
+    /// A known one that is expected elsewhere.
+    Moved(usize),
+    /// None that is known.
+    New,
+    /// One that stood in this scrape before.
+    Repeated,
+}
+
+/// A series that owes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// What it owes.
+    pub amount: Decimal,
+    /// The text that would have delivered it, to be sent as it is if the series is gone.
+    pub text: Box<[u8]>,
+    /// The scrape being read has a value of it.
+    is_shown: bool,
 }
 
 /// What is known of a series, to be kept over a restart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known<T> {
-    /// Its key.
-    pub key: Rc<str>,
-    /// What the caller remembers of it.
-    pub tag: T,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Its identity.
+    pub identity: Fingerprint,
     /// Its last value; `None` if there was a value, but none that counts.
     pub seen: Option<Decimal>,
-    /// What it owes.
-    pub owed: Decimal,
 }
 
-/// A series that owes, and of which a scrape has no value.
+/// A last value that is to be changed when the scrape is complete.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, packed(4))]
+struct Change {
+    place: u32,
+    seen: Seen,
+}
+
+/// All known lines and what is owed.
 #[derive(Debug)]
-pub struct Debt<T> {
-    /// Its place.
-    pub id: SeriesId,
-    /// Its key.
-    pub key: Rc<str>,
-    /// What the caller remembered of it.
-    pub tag: T,
-    /// What it owes.
-    pub owed: Decimal,
+pub struct Series {
+    /// The lines of the last complete scrape, in its order; behind them those of the scrape being read
+    /// that differ.
+    lines: Vec<Known>,
+    /// The identity of each line, or nothing at all while every head is its own canonical form.
+    identities: Vec<Fingerprint>,
+    /// Last values that do not fit into a line.
+    wide: FingerprintMap<Decimal>,
+    debts: FingerprintMap<Debt>,
+    /// Some line is marked as owing.
+    has_marks: bool,
+    reading: Reading,
 }
 
-impl<T: Copy> Default for Series<T> {
+/// What the scrape being read has shown so far.
+#[derive(Debug)]
+struct Reading {
+    continuity: Continuity,
+    /// How many lines were known before.
+    known: usize,
+    /// The line that is expected.
+    next: usize,
+    /// How many lines stood as expected before the first that did not; `None` while all do.
+    prefix: Option<usize>,
+    /// New last values of lines that stand as expected.
+    changes: Vec<Change>,
+    wide: Vec<(Fingerprint, Decimal)>,
+    index: Option<Index>,
+}
+
+impl Default for Series {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::new(), continuity: Continuity::Baseline }
+        Self {
+            lines: Vec::new(),
+            identities: Vec::new(),
+            wide: FingerprintMap::default(),
+            debts: FingerprintMap::default(),
+            has_marks: false,
+            reading: Reading {
+                continuity: Continuity::Baseline,
+                known: 0,
+                next: 0,
+                prefix: None,
+                changes: Vec::new(),
+                wide: Vec::new(),
+                index: None,
+            },
+        }
     }
 }
 
-impl<T: Copy> Series<T> {
-    /// How many series are known.
+impl Series {
+    /// How many cumulative series are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.known_lines().filter(|line| line.is(CUMULATIVE)).count()
     }
 
-    /// Whether no series is known.
+    /// Whether no line is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.reading.known == 0
     }
 
-    /// How many series owe.
+    /// What is owed, by the identity of the series.
     #[must_use]
-    pub fn owing(&self) -> usize {
-        self.slots.iter().flatten().filter(|slot| !slot.owed.is_zero()).count()
+    pub fn debts(&self) -> impl ExactSizeIterator<Item = (Fingerprint, &Debt)> {
+        self.debts.iter().map(|(identity, debt)| (*identity, debt))
     }
 
-    /// What is known of every series.
-    pub fn known(&self) -> impl Iterator<Item = Known<T>> {
-        self.slots.iter().flatten().map(|slot| Known {
-            key: slot.key.clone(),
-            tag: slot.tag,
-            seen: slot.seen,
-            owed: slot.owed,
+    /// What is known of every cumulative series.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let cumulative = self.known_lines().enumerate().filter(|(_, line)| line.is(CUMULATIVE));
+        cumulative.map(|(place, line)| {
+            let identity = self.identity(place);
+            Record { identity, seen: self.value(identity, line.seen) }
         })
     }
 
-    /// Takes up a series where an earlier process left it.
-    pub fn resume(&mut self, known: Known<T>) {
-        let Known { key, tag, seen, owed } = known;
-        if self.get(&key).is_none() {
-            self.insert(Slot { key, tag, seen, owed, shown: Shown::Nothing });
+    /// The memory that is held for what is known, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let texts: usize = self.debts.values().map(|debt| debt.text.len()).sum();
+        self.lines.capacity() * size_of::<Known>()
+            + self.identities.capacity() * size_of::<Fingerprint>()
+            + self.wide.capacity() * size_of::<(Fingerprint, Decimal)>()
+            + self.debts.capacity() * size_of::<(Fingerprint, Debt)>()
+            + texts
+    }
+
+    /// Takes up a series where an earlier process left it. Its place in a scrape is not known.
+    pub fn resume(&mut self, record: Record) {
+        let Record { identity, seen } = record;
+        if self.lines.len() == LINES_MAX {
+            return;
+        }
+        let packed = seen.map_or(Seen::UNKNOWN, Seen::of);
+        if let (Seen::WIDE, Some(value)) = (packed, seen) {
+            self.wide.insert(identity, value);
+        }
+        self.lines.push(Known { head: identity, seen: packed, head_bytes: 0, note: 0, marks: CUMULATIVE });
+        self.reading.known = self.lines.len();
+    }
+
+    /// Growth was seen and not delivered: it is owed from now on, in place of what the series owed.
+    /// `text` is what would have delivered it.
+    pub fn owe(&mut self, identity: Fingerprint, amount: Decimal, text: &[u8]) {
+        self.debts.insert(identity, Debt { amount, text: text.into(), is_shown: false });
+    }
+
+    /// Whatever the series owed was delivered, or can never be.
+    pub fn settle(&mut self, identity: Fingerprint) {
+        if !self.debts.is_empty() {
+            self.debts.remove(&identity);
         }
     }
 
-    /// A new scrape begins. Only a scrape known to be complete may be observed.
-    pub fn begin_scrape(&mut self, continuity: Continuity) {
-        self.continuity = continuity;
-        for slot in self.slots.iter_mut().flatten() {
-            slot.shown = Shown::Nothing;
-            if continuity == Continuity::Restarted {
-                // Whether or not this scrape shows it: from here on it has grown from zero.
-                slot.seen = Some(Decimal::ZERO);
+    /// A new scrape begins. One that was not finished leaves no trace.
+    pub fn begin(&mut self, continuity: Continuity) {
+        self.abandon();
+        self.reading.continuity = continuity;
+        self.debts.values_mut().for_each(|debt| debt.is_shown = false);
+        if self.has_marks || !self.debts.is_empty() {
+            for place in 0..self.lines.len() {
+                let owes = self.debts.contains_key(&self.identity(place));
+                if let Some(line) = self.lines.get_mut(place) {
+                    line.mark(OWES, owes && line.is(CUMULATIVE));
+                }
+            }
+            self.has_marks = !self.debts.is_empty();
+        }
+    }
+
+    fn abandon(&mut self) {
+        let reading = &mut self.reading;
+        if let Some(prefix) = reading.prefix.take() {
+            self.lines.truncate(reading.known);
+            self.identities.truncate(reading.known);
+            self.lines.iter_mut().skip(prefix).for_each(|line| line.mark(TAKEN, false));
+        }
+        reading.next = 0;
+        reading.changes.clear();
+        reading.wide.clear();
+        reading.index = None;
+    }
+
+    /// The line that stood next in the scrape before.
+    #[inline]
+    #[must_use]
+    pub fn expected(&self) -> Option<&Known> {
+        let line = self.lines.get(self.reading.next)?;
+        (self.reading.next < self.reading.known && !line.is(TAKEN)).then_some(line)
+    }
+
+    /// The identity of the expected line's series.
+    #[inline]
+    #[must_use]
+    pub fn expected_identity(&self) -> Fingerprint {
+        self.identity(self.reading.next)
+    }
+
+    /// The expected line stands here, and there is nothing else to be said of it.
+    #[inline]
+    pub fn accept(&mut self) {
+        if self.reading.prefix.is_none() {
+            self.reading.next += 1;
+        } else {
+            self.copy_expected();
+        }
+    }
+
+    /// Whether the expected series, with this value, has nothing to send.
+    #[inline]
+    #[must_use]
+    pub fn is_unchanged(&self, known: &Known, value: Decimal) -> bool {
+        let seen = known.seen;
+        seen == Seen::of(value)
+            && seen != Seen::WIDE
+            && !known.is(OWES)
+            && self.reading.continuity == Continuity::Continued
+    }
+
+    /// Which known line this is. Only cumulative ones are looked up among all, for only they have a past.
+    pub fn find(&mut self, line: &Line) -> Place {
+        let Reading { next, known, prefix, .. } = self.reading;
+        let is_it = |known: &Known| {
+            known.head == line.head && known.is(CUMULATIVE) == line.is_cumulative && !known.is(TAKEN)
+        };
+        let ahead = self.lines.get(next..known.min(next + LOOK_AHEAD)).unwrap_or_default();
+        match ahead.iter().position(is_it) {
+            Some(0) => return Place::Expected,
+            Some(skipped) => return Place::Moved(next + skipped),
+            None if !line.is_cumulative => return Place::New,
+            None => {}
+        }
+        let index = self.reading.index.take().unwrap_or_else(|| self.index_of_known());
+        let found = index.find(line.identity, |place| self.identity(place));
+        self.reading.index = Some(index);
+        match found {
+            None => Place::New,
+            Some(place) if place >= known || place < prefix.unwrap_or(next) => Place::Repeated,
+            Some(place) if self.lines.get(place).is_none_or(|known| known.is(TAKEN)) => Place::Repeated,
+            Some(place) if place == next => Place::Expected,
+            Some(place) => Place::Moved(place),
+        }
+    }
+
+    fn index_of_known(&self) -> Index {
+        let mut index = Index::with_room(self.reading.known);
+        for (place, line) in self.known_lines().enumerate() {
+            if line.is(CUMULATIVE) {
+                index.insert(self.identity(place), place, |place| self.identity(place));
             }
         }
+        index
     }
 
-    /// A series' value in this scrape: its place and what it owes now, or `None` if this scrape has
-    /// had this key before (the first value counts).
-    pub fn observe(&mut self, key: &str, tag: T, value: Decimal) -> Option<(SeriesId, Decimal)> {
-        let is_baseline = self.continuity == Continuity::Baseline;
-        let Some((id, slot)) = self.get(key) else {
-            // It was absent, so it was zero.
-            let owed = if is_baseline { Decimal::ZERO } else { value };
-            let id = self.insert(Slot { key: key.into(), tag, seen: Some(value), owed, shown: Shown::Value });
-            return Some((id, owed));
+    /// The notes of the known lines that are passed over if the line at `place` stands here; `None` if
+    /// that is not ahead.
+    #[must_use]
+    pub fn passed_over(&self, place: Place) -> Option<impl ExactSizeIterator<Item = u8>> {
+        let end = match place {
+            Place::Moved(place) => place,
+            Place::Expected | Place::New | Place::Repeated => self.reading.next,
         };
-        if slot.shown != Shown::Nothing {
-            return None;
+        self.lines.get(self.reading.next..end).map(|lines| lines.iter().map(|line| line.note))
+    }
+
+    /// A line that is not of a cumulative series.
+    pub fn see(&mut self, place: Place, line: &Line) {
+        self.put(place, line, None);
+    }
+
+    /// A cumulative series' value in this scrape; returns what it owes now.
+    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal) -> Decimal {
+        let growth = self.growth(place, line.identity, value);
+        let seen = Seen::of(value);
+        if seen == Seen::WIDE {
+            self.reading.wide.push((line.identity, value));
         }
-        let growth = match slot.seen {
-            None => Decimal::ZERO,
-            _ if is_baseline => Decimal::ZERO,
-            Some(seen) if value >= seen => value.minus(seen),
-            // It was reset.
-            Some(_) => value,
+        self.put(place, line, Some(seen));
+        match self.debts.get_mut(&line.identity) {
+            Some(debt) => {
+                debt.is_shown = true;
+                debt.amount.plus(growth)
+            }
+            None => growth,
+        }
+    }
+
+    fn growth(&self, place: Place, identity: Fingerprint, value: Decimal) -> Decimal {
+        let known = match place {
+            Place::Expected => self.lines.get(self.reading.next),
+            Place::Moved(place) => self.lines.get(place),
+            Place::New | Place::Repeated => None,
         };
-        slot.tag = tag;
-        slot.seen = Some(value);
-        slot.owed = slot.owed.plus(growth);
-        slot.shown = Shown::Value;
-        Some((id, slot.owed))
+        match (self.reading.continuity, known) {
+            (Continuity::Baseline, _) => Decimal::ZERO,
+            // It was absent, so it was zero.
+            (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
+            (Continuity::Continued, Some(known)) => match self.value(identity, known.seen) {
+                None => Decimal::ZERO,
+                Some(seen) if value >= seen => value.minus(seen),
+                // It was reset.
+                Some(_) => value,
+            },
+        }
     }
 
     /// The series is there, but its value is of no use: what is known of it stays. If nothing is, then
     /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
-    pub fn keep(&mut self, key: &str, tag: T) {
-        if let Some((_, slot)) = self.get(key) {
-            if slot.shown == Shown::Nothing {
-                slot.shown = Shown::Presence;
-            }
-            return;
-        }
-        let seen = (self.continuity != Continuity::Baseline).then_some(Decimal::ZERO);
-        self.insert(Slot { key: key.into(), tag, seen, owed: Decimal::ZERO, shown: Shown::Presence });
+    pub fn keep(&mut self, place: Place, line: &Line) {
+        let seen = match (self.reading.continuity, place) {
+            (Continuity::Restarted, _) | (Continuity::Continued, Place::New) => Some(Seen::of(Decimal::ZERO)),
+            (Continuity::Baseline, Place::New) => Some(Seen::UNKNOWN),
+            _ => None,
+        };
+        self.put(place, line, seen);
     }
 
-    /// A complete scrape ends: series that it did not have are forgotten, unless they still owe. Returns
-    /// those that owe and had no value in it.
+    /// Notes that the line stands here, and its last value if there is a new one.
+    fn put(&mut self, place: Place, line: &Line, seen: Option<Seen>) {
+        let next = self.reading.next;
+        let known = match place {
+            Place::Repeated => return,
+            Place::New => None,
+            Place::Expected => Some(next),
+            Place::Moved(place) => Some(place),
+        };
+        let before = known.and_then(|place| self.lines.get(place)).copied();
+        if let (Some(before), Place::Expected, None) = (before, place, self.reading.prefix)
+            && (before.head, before.note) == (line.head, line.note)
+        {
+            if let (Some(seen), Ok(place)) = (seen, u32::try_from(next)) {
+                self.reading.changes.push(Change { place, seen });
+            }
+            self.reading.next += 1;
+            return;
+        }
+        self.reading.prefix.get_or_insert(next);
+        if before.is_none() && !self.has_room() {
+            return;
+        }
+        if let Some(place) = known {
+            self.take(place);
+        }
+        let (kept, marks) = before.map_or((Seen::UNKNOWN, 0), |before| (before.seen, before.marks & OWES));
+        let Line { head, head_bytes, identity, note, is_cumulative } = *line;
+        let marks = if is_cumulative { marks | CUMULATIVE } else { 0 };
+        self.push(Known { head, seen: seen.unwrap_or(kept), head_bytes, note, marks }, identity);
+        if before.is_none()
+            && is_cumulative
+            && let Some(mut index) = self.reading.index.take()
+        {
+            let new = self.lines.len() - 1;
+            index.insert(identity, new, |place| self.identity(place));
+            self.reading.index = Some(index);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.lines.len() - self.reading.known < LINES_MAX
+    }
+
+    /// The known line at `place` stands here, and is not to be found again.
+    fn take(&mut self, place: usize) {
+        if let Some(line) = self.lines.get_mut(place) {
+            line.mark(TAKEN, true);
+        }
+        self.reading.next = place + 1;
+    }
+
+    /// The expected line stands here as it was, behind one that did not.
+    fn copy_expected(&mut self) {
+        let place = self.reading.next;
+        if let Some(line) = self.lines.get(place).copied() {
+            self.take(place);
+            self.push(line, self.identity(place));
+        }
+    }
+
+    fn push(&mut self, line: Known, identity: Fingerprint) {
+        if self.identities.is_empty() && identity != line.head {
+            self.identities = self.lines.iter().map(|line| line.head).collect();
+        }
+        if identity != line.head || !self.identities.is_empty() {
+            self.identities.push(identity);
+        }
+        self.lines.push(line);
+    }
+
+    /// The scrape is complete: what it has shown is known from now on. Lines that it did not have are
+    /// forgotten, but not what they owe: returns the debts of which it had no value.
     ///
     /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
     /// been that of a series that seems to be missing, so none is forgotten.
-    pub fn end_scrape(&mut self, had_all: bool) -> Vec<Debt<T>> {
-        let mut debts = Vec::new();
-        for (id, place) in self.slots.iter_mut().enumerate() {
-            let Some(slot) = place else { continue };
-            let is_gone = had_all && slot.shown == Shown::Nothing;
-            if is_gone && slot.owed.is_zero() {
-                self.index.remove(&slot.key);
-                self.free.push(id);
-                *place = None;
+    pub fn finish(&mut self, had_all: bool) -> impl Iterator<Item = (Fingerprint, &Debt)> {
+        let known = self.reading.known;
+        let prefix = self.reading.prefix.unwrap_or(self.reading.next);
+        if prefix < known || self.lines.len() > known {
+            self.forget(prefix..known, had_all);
+        }
+        let mut changes = std::mem::take(&mut self.reading.changes);
+        for Change { place, seen } in changes.drain(..) {
+            if let Some(line) = self.lines.get_mut(place as usize) {
+                line.seen = seen;
+            }
+        }
+        self.wide.extend(self.reading.wide.drain(..));
+        let reading = &mut self.reading;
+        (reading.changes, reading.known, reading.next) = (changes, self.lines.len(), 0);
+        (reading.prefix, reading.index) = (None, None);
+        self.debts.iter().filter(|(_, debt)| !debt.is_shown).map(|(identity, debt)| (*identity, debt))
+    }
+
+    /// Takes known lines out that were not found, or that stand again behind them.
+    fn forget(&mut self, places: Range<usize>, had_all: bool) {
+        for place in places.clone() {
+            let Some(mut line) = self.lines.get(place).copied() else { continue };
+            if line.is(TAKEN) || !line.is(CUMULATIVE) {
                 continue;
             }
-            if is_gone {
-                // Should it come back, it has grown from zero.
-                slot.seen = Some(Decimal::ZERO);
+            let identity = self.identity(place);
+            if had_all {
+                self.wide.remove(&identity);
+            } else {
+                if self.reading.continuity == Continuity::Restarted {
+                    line.seen = Seen::of(Decimal::ZERO);
+                }
+                self.push(line, identity);
             }
-            if slot.shown != Shown::Value && !slot.owed.is_zero() {
-                debts.push(Debt { id, key: slot.key.clone(), tag: slot.tag, owed: slot.owed });
-            }
         }
-        debts
+        self.lines.drain(places.clone());
+        if !self.identities.is_empty() {
+            self.identities.drain(places);
+        }
+        give_back(&mut self.lines);
+        give_back(&mut self.identities);
+        give_back(&mut self.reading.changes);
     }
 
-    /// A datagram that carried what the series owed was taken.
-    pub fn settle(&mut self, id: SeriesId) {
-        if let Some(Some(slot)) = self.slots.get_mut(id) {
-            slot.owed = Decimal::ZERO;
-        }
+    fn known_lines(&self) -> impl Iterator<Item = &Known> {
+        self.lines.iter().take(self.reading.known)
     }
 
-    fn get(&mut self, key: &str) -> Option<(SeriesId, &mut Slot<T>)> {
-        let id = *self.index.get(key)?;
-        self.slots.get_mut(id)?.as_mut().map(|slot| (id, slot))
+    #[inline]
+    fn identity(&self, place: usize) -> Fingerprint {
+        let head = || self.lines.get(place).map_or(0, |line| line.head);
+        self.identities.get(place).copied().unwrap_or_else(head)
     }
 
-    fn insert(&mut self, slot: Slot<T>) -> SeriesId {
-        let key = slot.key.clone();
-        let id = self.free.pop().unwrap_or(self.slots.len());
-        match self.slots.get_mut(id) {
-            Some(place) => *place = Some(slot),
-            None => self.slots.push(Some(slot)),
+    fn value(&self, identity: Fingerprint, seen: Seen) -> Option<Decimal> {
+        match seen.meaning() {
+            Meaning::Value(value) => Some(value),
+            Meaning::Unknown => None,
+            Meaning::Wide => self.wide.get(&identity).copied(),
         }
-        self.index.insert(key, id);
-        id
+    }
+}
+
+/// Returns the memory that one large scrape needed and the present one does not.
+fn give_back<T>(list: &mut Vec<T>) {
+    if list.capacity() > list.len() / 2 * 3 {
+        list.shrink_to(list.len() + list.len() / 16);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decimal::Number;
-
-    fn decimal(text: &str) -> Decimal {
-        Number::parse(text).and_then(Number::finite).unwrap()
-    }
-
-    /// Each step is a scrape of one series, `-` where the scrape lacks it, `!` before it where nothing
-    /// that was owed could be sent, `R` where the process restarted. Returns what each step sent.
-    fn sent(steps: &[&str]) -> Vec<String> {
-        let mut series = Series::default();
-        let mut sent = Vec::new();
-        for (number, step) in steps.iter().enumerate() {
-            let refused = step.starts_with('!');
-            let text = step.trim_start_matches('!');
-            let continuity = match text.starts_with('R') {
-                true => Continuity::Restarted,
-                false if number == 0 => Continuity::Baseline,
-                false => Continuity::Continued,
-            };
-            series.begin_scrape(continuity);
-            let mut owing: Vec<_> = match text.trim_start_matches('R') {
-                "-" => None,
-                value => series.observe("a", (), decimal(value)),
-            }
-            .into_iter()
-            .collect();
-            owing.extend(series.end_scrape(true).into_iter().map(|debt| (debt.id, debt.owed)));
-            let total = owing.iter().fold(Decimal::ZERO, |sum, (_, owed)| sum.plus(*owed));
-            if refused {
-                sent.push("refused".to_owned());
-            } else {
-                owing.iter().for_each(|(id, _)| series.settle(*id));
-                let mut text = Vec::new();
-                total.write_to(&mut text);
-                sent.push(String::from_utf8(text).unwrap());
-            }
-        }
-        sent
-    }
-
-    #[track_caller]
-    fn check(steps: &[&str], expected: &[&str]) {
-        assert_eq!(sent(steps), expected);
-    }
-
-    #[test]
-    fn the_first_scrape_is_the_baseline() {
-        check(&["40", "40", "41"], &["0", "0", "1"]);
-    }
-
-    #[test]
-    fn fractions_are_exact() {
-        check(&["0.25", "0.75", "0.8"], &["0", "0.5", "0.05"]);
-    }
-
-    #[test]
-    fn reset_counter_sends_new_value() {
-        check(&["100", "3", "5"], &["0", "3", "2"]);
-    }
-
-    #[test]
-    fn restarted_process_sends_new_value_even_if_it_did_not_fall() {
-        check(&["100", "R130", "131"], &["0", "130", "1"]);
-    }
-
-    #[test]
-    fn late_series_has_grown_from_zero() {
-        check(&["-", "40", "41"], &["0", "40", "1"]);
-    }
-
-    #[test]
-    fn series_gone_and_back_has_grown_from_zero() {
-        check(&["40", "-", "30", "31"], &["0", "0", "30", "1"]);
-        check(&["40", "-", "50"], &["0", "0", "50"]);
-    }
-
-    #[test]
-    fn refused_growth_stays_owed() {
-        check(&["10", "!11", "!13", "14", "14"], &["0", "refused", "refused", "4", "0"]);
-    }
-
-    #[test]
-    fn growth_before_a_reset_stays_owed_over_it() {
-        check(&["10", "!15", "2"], &["0", "refused", "7"]);
-    }
-
-    #[test]
-    fn a_series_that_goes_while_it_owes_still_pays() {
-        check(&["10", "!15", "!-", "-", "-"], &["0", "refused", "refused", "5", "0"]);
-        check(&["10", "!15", "!-", "3"], &["0", "refused", "refused", "8"]);
-    }
-
-    #[test]
-    fn forgotten_places_are_used_again() {
-        let mut series = Series::default();
-        for scrape in 0..100 {
-            series.begin_scrape(Continuity::Continued);
-            series.observe(&format!("s{scrape}"), (), decimal("1"));
-            let ids: Vec<_> = (0..4).collect();
-            ids.into_iter().for_each(|id| series.settle(id));
-            series.end_scrape(true);
-        }
-        assert_eq!(series.len(), 1);
-        assert!(series.slots.len() <= 2, "{}", series.slots.len());
-    }
-
-    #[test]
-    fn the_first_of_two_equal_keys_counts() {
-        let mut series = Series::default();
-        series.begin_scrape(Continuity::Continued);
-        assert!(series.observe("a", (), decimal("1")).is_some());
-        assert!(series.observe("a", (), decimal("9")).is_none());
-    }
-
-    /// Each step is a value, `?` where it is of no use, or `-` where the scrape lacks the series; what
-    /// each step adds to what is owed.
-    #[track_caller]
-    fn check_growth(steps: &[&str], had_all: bool, expected: &[&str]) {
-        let mut series = Series::default();
-        let mut growth = Vec::new();
-        for (number, step) in steps.iter().enumerate() {
-            let continuity = if number == 0 { Continuity::Baseline } else { Continuity::Continued };
-            series.begin_scrape(continuity);
-            let owed = match *step {
-                "-" => Decimal::ZERO,
-                "?" => {
-                    series.keep("a", ());
-                    Decimal::ZERO
-                }
-                value => {
-                    let (id, owed) = series.observe("a", (), decimal(value)).unwrap();
-                    series.settle(id);
-                    owed
-                }
-            };
-            assert!(series.end_scrape(had_all).is_empty());
-            growth.push(owed);
-        }
-        assert_eq!(growth, expected.iter().map(|text| decimal(text)).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_value_of_no_use_changes_nothing() {
-        check_growth(&["5", "?", "7"], true, &["0", "0", "2"]);
-        check_growth(&["?", "5", "7"], true, &["0", "0", "2"]);
-        check_growth(&["-", "?", "7"], true, &["0", "0", "7"]);
-    }
-
-    #[test]
-    fn a_series_missing_beside_a_malformed_line_is_not_forgotten() {
-        check_growth(&["5", "-", "7"], true, &["0", "0", "7"]);
-        check_growth(&["5", "-", "7"], false, &["0", "0", "2"]);
-    }
-}
+mod tests;

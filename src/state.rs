@@ -15,7 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::convert::Baseline;
+use crate::convert::{Baseline, Snapshot};
 pub use format::FormatError;
 
 /// Where the plugin keeps it: in its propagated mount, which outlives the rootfs that an upgrade
@@ -102,14 +102,13 @@ impl StateFile {
     ///
     /// # Errors
     /// It could not be written; the one before is still there.
-    pub fn save(&self, baseline: &Baseline, now: SystemTime) -> Result<(), StateError> {
+    pub fn save(&self, snapshot: &Snapshot<'_>, now: SystemTime) -> Result<(), StateError> {
         let new = self.beside("new");
-        let bytes = format::encode(baseline, now);
         // A file that an unfinished write left must not lend its mode or its owner to this one.
         let _ = fs::remove_file(&new);
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(&new).map_err(StateError::Io)?;
-        io::Write::write_all(&mut file, &bytes)
+        let file = options.write(true).create_new(true).mode(0o600).open(&new).map_err(StateError::Io)?;
+        format::encode(snapshot, now, file)
             .and_then(|()| fs::rename(&new, &self.path))
             .map_err(StateError::Io)
     }
@@ -130,6 +129,7 @@ impl StateFile {
 
 #[cfg(test)]
 mod tests {
+    use super::format::tests::{assert_same, baseline, snapshot};
     use super::*;
 
     fn file(folder: &tempfile::TempDir) -> StateFile {
@@ -143,8 +143,8 @@ mod tests {
         let now = SystemTime::now();
         assert!(file.load(now).unwrap().is_none());
         for _ in 0..2 {
-            file.save(&format::tests::baseline(), now).unwrap();
-            assert_eq!(file.load(now).unwrap(), Some(format::tests::baseline()));
+            file.save(&snapshot(&baseline()), now).unwrap();
+            assert_same(&file.load(now).unwrap().unwrap(), &baseline());
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -154,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = file(&folder);
         let now = SystemTime::now();
-        file.save(&format::tests::baseline(), now).unwrap();
+        file.save(&snapshot(&baseline()), now).unwrap();
         let whole = fs::read(file.path()).unwrap();
         let later = now + AGE_MAX + Duration::from_secs(1);
         for (bytes, now, problem) in [
@@ -175,7 +175,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = file(&folder);
         let now = SystemTime::now();
-        file.save(&format::tests::baseline(), now + AGE_MAX).unwrap();
+        file.save(&snapshot(&baseline()), now + AGE_MAX).unwrap();
         assert!(file.load(now).unwrap().is_some());
     }
 
@@ -184,9 +184,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = file(&folder);
         let now = SystemTime::now();
-        file.save(&format::tests::baseline(), now).unwrap();
+        file.save(&snapshot(&baseline()), now).unwrap();
         fs::create_dir(file.beside("new")).unwrap();
-        assert!(file.save(&Baseline::default(), now).is_err());
-        assert_eq!(file.load(now).unwrap(), Some(format::tests::baseline()));
+        assert!(file.save(&snapshot(&Baseline::default()), now).is_err());
+        assert_same(&file.load(now).unwrap().unwrap(), &baseline());
     }
 }

@@ -9,6 +9,7 @@ mod encode;
 mod packet;
 
 pub use clean::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
+pub(crate) use encode::push_value;
 pub use encode::{Encoder, Kind, Metric};
 pub use packet::{Packets, Pushed};
 

@@ -16,19 +16,16 @@ pub(super) fn canonical<'a>(labels: &Labels<'a>) -> Vec<Label<'a>> {
     labels
 }
 
-/// The identity of a series: a sample's text up to its value, so that it can be read again.
-pub(super) fn key(name: &str, labels: &[Label<'_>]) -> String {
-    let mut key = String::with_capacity(64);
-    key.push('{');
-    push_quoted(&mut key, name);
-    for (name, value) in labels {
-        key.push(',');
-        push_quoted(&mut key, name);
-        key.push('=');
-        push_quoted(&mut key, value);
+/// Writes the head of a sample in its one canonical form.
+pub(super) fn write_head(name: &str, labels: &[Label<'_>], head: &mut String) {
+    head.push_str(name);
+    for (index, (name, value)) in labels.iter().enumerate() {
+        head.push(if index == 0 { '{' } else { ',' });
+        head.push_str(name);
+        head.push('=');
+        push_quoted(head, value);
     }
-    key.push('}');
-    key
+    head.push_str(if labels.is_empty() { " " } else { "} " });
 }
 
 fn push_quoted(out: &mut String, text: &str) {

@@ -2,7 +2,6 @@
 
 use crate::boot::Boot;
 use crate::decimal::Decimal;
-use crate::exposition::Exposition;
 
 /// Two readings of one process's start time may differ by this much: the kernel derives it from the
 /// wall clock, which is adjusted all the time.
@@ -22,14 +21,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// What a scrape says of itself.
-    pub(super) fn of(exposition: &Exposition<'_>, boot: Option<Boot>) -> Self {
-        let find = |name: &str| exposition.samples.iter().find(|sample| sample.name == name);
-        let engine = find("engine_daemon_engine_info").and_then(|sample| sample.labels.get("daemon_id"));
-        let process_start = find("process_start_time_seconds").and_then(|sample| sample.value.finite());
+    /// Notes the engine's identity.
+    pub(super) fn note_engine(&mut self, daemon_id: &str) {
         // One line of a saved state.
-        let engine = engine.map(|id| id.replace(char::is_control, " ")).filter(|id| !id.is_empty());
-        Self { engine, process_start, boot }
+        let id = daemon_id.replace(char::is_control, " ");
+        if self.engine.is_none() && !id.is_empty() {
+            self.engine = Some(id);
+        }
     }
 
     /// Whether a scrape came from a process that was started after this one.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::decimal::Decimal;
 
 fn settings(vars: &[(&str, &str)]) -> Settings {
     Settings::from_vars("host-1", |name| {
@@ -7,8 +8,20 @@ fn settings(vars: &[(&str, &str)]) -> Settings {
     .unwrap()
 }
 
-fn text(conversion: &Conversion) -> String {
-    conversion.datagrams().map(|(bytes, _)| str::from_utf8(bytes).unwrap()).collect()
+/// The lines of the last scrape.
+fn text(converter: &Converter) -> String {
+    let datagram = |index| str::from_utf8(converter.datagram(index).unwrap()).unwrap();
+    (0..converter.datagrams()).map(datagram).collect()
+}
+
+/// The lines of this scrape.
+fn convert(converter: &mut Converter, body: &str) -> String {
+    converter.convert(body.as_bytes()).unwrap();
+    text(converter)
+}
+
+fn take_all(converter: &mut Converter) {
+    (0..converter.datagrams()).for_each(|index| converter.taken(index));
 }
 
 /// What is sent for the last of these bodies when all before it were sent.
@@ -16,9 +29,8 @@ fn last(vars: &[(&str, &str)], start: Start, bodies: &[&str]) -> String {
     let mut converter = Converter::new(&settings(vars), start);
     let mut sent = String::new();
     for body in bodies {
-        let conversion = converter.convert(body.as_bytes()).unwrap();
-        conversion.datagrams().for_each(|(_, carried)| converter.taken(carried));
-        sent = text(&conversion);
+        sent = convert(&mut converter, body);
+        take_all(&mut converter);
     }
     sent
 }
@@ -179,7 +191,7 @@ fn an_incomplete_scrape_changes_nothing() {
         let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
         converter.convert(counter("5").as_bytes()).unwrap();
         assert_eq!(converter.convert(body.as_bytes()).unwrap_err().to_string(), error);
-        assert_eq!(text(&converter.convert(counter("6").as_bytes()).unwrap()), "docker.a.count:1|c\n");
+        assert_eq!(convert(&mut converter, &counter("6")), "docker.a.count:1|c\n");
     }
 }
 
@@ -208,7 +220,8 @@ fn after_moves(start: i64, boot: (&str, i64)) -> String {
     let mut scrape = |value: &str, start: i64, (id, time): (&str, i64)| {
         let body = format!("{}process_start_time_seconds {start}\n", counter(value));
         let boot = Boot { id: id.to_owned(), time: Decimal::new(time, 0) };
-        text(&converter.convert_from(body.as_bytes(), Some(boot)).unwrap())
+        converter.convert_from(body.as_bytes(), Some(&boot)).unwrap();
+        text(&converter)
     };
     scrape("5", 1000, ("a", 400));
     scrape("7", 1000 + start, (boot.0, 400 + boot.1)).lines().next().unwrap().to_owned()
@@ -234,11 +247,10 @@ fn a_scrape_without_a_start_time_does_not_hide_a_restart() {
 fn growth_of_a_refused_datagram_is_in_the_next_difference() {
     let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
     converter.convert(counter("5").as_bytes()).unwrap();
-    assert_eq!(text(&converter.convert(counter("6").as_bytes()).unwrap()), "docker.a.count:1|c\n");
-    let conversion = converter.convert(counter("8").as_bytes()).unwrap();
-    assert_eq!(text(&conversion), "docker.a.count:3|c\n");
-    conversion.datagrams().for_each(|(_, carried)| converter.taken(carried));
-    assert_eq!(text(&converter.convert(counter("8").as_bytes()).unwrap()), "");
+    assert_eq!(convert(&mut converter, &counter("6")), "docker.a.count:1|c\n");
+    assert_eq!(convert(&mut converter, &counter("8")), "docker.a.count:3|c\n");
+    take_all(&mut converter);
+    assert_eq!(convert(&mut converter, &counter("8")), "");
 }
 
 #[test]
@@ -246,9 +258,9 @@ fn a_series_that_left_while_it_owed_is_sent_under_its_own_name() {
     let labelled = |value: &str| format!("# TYPE a counter\na{{b=\"x\\\"y\",c=\"\\n\"}} {value}\n");
     let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
     converter.convert(labelled("5").as_bytes()).unwrap();
-    let refused = text(&converter.convert(labelled("6").as_bytes()).unwrap());
+    let refused = convert(&mut converter, &labelled("6"));
     assert_eq!(refused, "docker.a.count:1|c|#b:x_y,c:_\n");
-    assert_eq!(text(&converter.convert(b"other 1\n").unwrap()), format!("docker.other:1|g\n{refused}"));
+    assert_eq!(convert(&mut converter, "other 1\n"), format!("docker.other:1|g\n{refused}"));
 }
 
 #[test]
@@ -256,16 +268,19 @@ fn what_is_larger_than_a_datagram_is_counted_and_not_owed() {
     let labels: String = (0..20).map(|label| format!("l{label}=\"{}\",", "v".repeat(30))).collect();
     let body = format!("# TYPE a counter\na{{{labels}}} 1\n");
     let mut converter = Converter::new(&settings(&[("MAX_PACKET_BYTES", "256")]), Start::Zero);
-    let conversion = converter.convert(body.as_bytes()).unwrap();
-    assert_eq!((conversion.counts.too_large, conversion.datagrams().len()), (1, 0));
+    let report = converter.convert(body.as_bytes()).unwrap();
+    assert_eq!((report.counts.too_large, converter.datagrams()), (1, 0));
     assert_eq!(converter.convert(body.as_bytes()).unwrap().counts.too_large, 0);
 }
 
 #[test]
 fn a_sample_that_stands_twice_counts_once() {
     let mut converter = Converter::new(&settings(&[]), Start::Zero);
-    let conversion = converter.convert(b"# TYPE a counter\na 1\na 2\n").unwrap();
-    assert_eq!((text(&conversion).as_str(), conversion.counts.repeated), ("docker.a.count:1|c\n", 1));
+    for expected in ["docker.a.count:1|c\n", ""] {
+        let report = converter.convert(b"# TYPE a counter\na 1\na 2\n").unwrap();
+        assert_eq!((text(&converter).as_str(), report.counts.repeated), (expected, 1));
+        take_all(&mut converter);
+    }
 }
 
 #[test]
@@ -273,10 +288,23 @@ fn datagrams_of_a_real_scrape_hold_whole_lines_within_the_limit() {
     let body = std::fs::read("tests/fixtures/scrapes/engine-28.5.2-swarm-manager.prom").unwrap();
     for format in ["datadog", "etsy"] {
         let mut converter = Converter::new(&settings(&[("STATSD_FORMAT", format)]), Start::Zero);
-        let conversion = converter.convert(&body).unwrap();
-        assert!(conversion.datagrams().len() > 10);
-        for (bytes, _) in conversion.datagrams() {
+        converter.convert(&body).unwrap();
+        assert!(converter.datagrams() > 10);
+        for bytes in (0..converter.datagrams()).filter_map(|index| converter.datagram(index)) {
             assert!(bytes.len() <= 1432 && bytes.ends_with(b"\n"));
         }
     }
+}
+
+#[test]
+fn samples_are_bounded() {
+    let mut converter = Converter::new(&settings(&[]), Start::Zero);
+    converter.begin();
+    let piece = "a 1\n".repeat(SAMPLES_MAX / 100);
+    (0..100).for_each(|_| converter.feed(piece.as_bytes()));
+    assert_eq!(converter.finish(None).map(|report| report.counts.samples), Ok(SAMPLES_MAX));
+    converter.begin();
+    (0..100).for_each(|_| converter.feed(piece.as_bytes()));
+    converter.feed(b"a 1");
+    assert_eq!(converter.finish(None), Err(Incomplete::TooLong));
 }

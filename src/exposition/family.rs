@@ -1,13 +1,15 @@
 //! Families: what the TYPE lines say of the samples that follow.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
 
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Only grows.
     Counter,
+    /// Buckets, a sum and a count.
     Histogram,
+    /// Quantiles, a sum and a count.
     Summary,
     /// Everything whose samples are values of the moment: gauge, and OpenMetrics' info, stateset and
     /// gaugehistogram.
@@ -53,21 +55,100 @@ pub enum Role {
     Created,
 }
 
-/// The families declared so far in a body.
-#[derive(Debug, Default)]
-pub(super) struct Families<'a> {
-    kinds: HashMap<Cow<'a, str>, Kind>,
+impl Role {
+    /// Whether the values of such a series only grow.
+    #[must_use]
+    pub fn is_cumulative(self) -> bool {
+        !matches!(self, Self::Gauge | Self::Untyped | Self::SummaryQuantile | Self::Created)
+    }
 }
 
-impl<'a> Families<'a> {
-    pub(super) fn declare(&mut self, family: Cow<'a, str>, kind: Kind) {
-        self.kinds.insert(family, kind);
+/// The families declared so far in a body.
+///
+/// A scrape declares the families of the one before, in the same order, and while it does so only the
+/// number of them is noted.
+#[derive(Debug, Default)]
+pub struct Families {
+    /// What the last complete scrape declared, in order.
+    known: Vec<(Fingerprint, Kind)>,
+    /// How many of them this scrape has declared.
+    passed: usize,
+    /// What this scrape declared since it departed from that order; `None` while it has not.
+    own: Option<Vec<(Fingerprint, Kind)>>,
+    /// What was declared before here, as far as anybody asked.
+    kinds: FingerprintMap<Kind>,
+    /// How many of the passed ones are among them.
+    asked: usize,
+    /// The last name asked for.
+    last: Option<(Fingerprint, Role)>,
+}
+
+/// The most families kept; those declared behind them are not known.
+pub const FAMILIES_MAX: usize = 1 << 18;
+
+impl Families {
+    /// A new body begins.
+    pub fn begin(&mut self) {
+        (self.passed, self.asked, self.own, self.last) = (0, 0, None, None);
+        self.kinds.clear();
+    }
+
+    /// The next known family is declared here, as it was.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.passed += 1;
+        self.last = None;
+    }
+
+    /// Whether this scrape has declared what the one before had declared up to here.
+    #[inline]
+    #[must_use]
+    pub fn is_in_step(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// Families may be declared otherwise from here on than in the scrape before.
+    pub fn depart(&mut self) {
+        self.own.get_or_insert_default();
+        self.last = None;
+    }
+
+    /// A family is declared.
+    pub fn declare(&mut self, family: &str, kind: Kind, fingerprints: &Fingerprints) {
+        self.depart();
+        let family = fingerprints.of(family.as_bytes());
+        self.catch_up();
+        if self.kinds.len() < FAMILIES_MAX {
+            self.own.get_or_insert_default().push((family, kind));
+            self.kinds.insert(family, kind);
+        }
+    }
+
+    /// The body is complete: what it declared is known.
+    pub fn finish(&mut self) {
+        self.known.truncate(self.passed);
+        self.known.extend(self.own.take().unwrap_or_default());
+        self.kinds.clear();
+        self.kinds.shrink_to(self.known.len());
     }
 
     /// A family declared under the sample's whole name decides; else the one without the suffix.
     /// The suffix alone decides nothing: `x_total` may be a gauge.
-    pub(super) fn role(&self, name: &str) -> Role {
-        match self.kinds.get(name) {
+    pub fn role(&mut self, name: &str, fingerprints: &Fingerprints) -> Role {
+        let whole = fingerprints.of(name.as_bytes());
+        if let Some((last, role)) = self.last
+            && last == whole
+        {
+            return role;
+        }
+        self.catch_up();
+        let role = self.role_of(whole, name, fingerprints);
+        self.last = Some((whole, role));
+        role
+    }
+
+    fn role_of(&self, whole: Fingerprint, name: &str, fingerprints: &Fingerprints) -> Role {
+        match self.kinds.get(&whole) {
             Some(Kind::Counter) => return Role::Counter,
             Some(Kind::Gauge) => return Role::Gauge,
             Some(Kind::Summary) => return Role::SummaryQuantile,
@@ -75,7 +156,7 @@ impl<'a> Families<'a> {
             None => {}
         }
         let Some((family, suffix)) = name.rsplit_once('_') else { return Role::Untyped };
-        match (self.kinds.get(family), suffix) {
+        match (self.kinds.get(&fingerprints.of(family.as_bytes())), suffix) {
             (Some(Kind::Histogram), "bucket") => Role::HistogramBucket,
             (Some(Kind::Histogram), "count") => Role::HistogramCount,
             (Some(Kind::Histogram), "sum") => Role::HistogramSum,
@@ -86,5 +167,11 @@ impl<'a> Families<'a> {
             (Some(Kind::Gauge), "bucket" | "gcount" | "gsum" | "info") => Role::Gauge,
             _ => Role::Untyped,
         }
+    }
+
+    fn catch_up(&mut self) {
+        let passed = self.known.get(self.asked..self.passed).unwrap_or_default();
+        self.kinds.extend(passed.iter().copied());
+        self.asked = self.passed;
     }
 }

@@ -23,11 +23,15 @@ enum Entry<'a> {
 type Parsed<'a> = (Labels<'a>, Option<Cow<'a, str>>, &'a str);
 
 impl<'a> Labels<'a> {
+    /// Labels that were checked already.
+    pub(super) fn checked(text: &'a str) -> Self {
+        Self { checked: text }
+    }
+
     /// Reads from behind the opening brace: the labels, the metric's name if it stands among them,
     /// and the rest of the line behind the closing brace.
     pub(super) fn parse(inside: &'a str) -> Result<Parsed<'a>, LineError> {
-        let mut names: [Cow<'a, str>; LABELS_MAX] = [const { Cow::Borrowed("") }; LABELS_MAX];
-        let mut count = 0;
+        let mut names: Vec<Cow<'a, str>> = Vec::new();
         let mut metric = None;
         let mut rest = blanks(inside);
         loop {
@@ -41,11 +45,13 @@ impl<'a> Labels<'a> {
                 Entry::Name(name) if metric.is_none() => metric = Some(name),
                 Entry::Name(_) => return Err(LineError::Labels),
                 Entry::Label(name, _) => {
-                    if names.iter().take(count).any(|known| *known == name) {
+                    if names.contains(&name) {
                         return Err(LineError::DuplicateLabel);
                     }
-                    *names.get_mut(count).ok_or(LineError::TooManyLabels)? = name;
-                    count += 1;
+                    if names.len() == LABELS_MAX {
+                        return Err(LineError::TooManyLabels);
+                    }
+                    names.push(name);
                 }
             }
             rest = match after.strip_prefix(',') {

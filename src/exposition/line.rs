@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::family::Kind;
 use super::labels::{self, Labels};
+use super::usual::{self, Usual};
 use crate::decimal::Number;
 
 /// The longest line read; a longer one is malformed.
@@ -12,14 +13,34 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a line says.
 #[derive(Debug)]
-pub(super) enum Line<'a> {
+pub enum Line<'a> {
     /// Empty, a comment, or a comment with a meaning that is of no use here (HELP, UNIT, EOF).
     Nothing,
     /// `# TYPE family kind`.
-    Type { family: Cow<'a, str>, kind: Kind },
-    /// A sample; its timestamp and exemplar are checked and dropped. What follows the labels may be
-    /// malformed, and then it is still known which series the line speaks of.
-    Sample { name: Cow<'a, str>, labels: Labels<'a>, value: Result<Number, LineError> },
+    Type {
+        /// The family's name.
+        family: Cow<'a, str>,
+        /// Its type.
+        kind: Kind,
+    },
+    /// A sample.
+    Sample(Sample<'a>),
+}
+
+/// A sample, borrowed from its line. Its timestamp and exemplar are checked and dropped.
+#[derive(Debug)]
+pub struct Sample<'a> {
+    /// The sample's own name, `_bucket`, `_sum` and `_count` included.
+    pub name: Cow<'a, str>,
+    /// Its labels, in the order of the line.
+    pub labels: Labels<'a>,
+    /// Its value. What follows the labels may be malformed, and then it is still known which series
+    /// the line speaks of.
+    pub value: Result<Number, LineError>,
+    /// How long its head is: what stands before the value.
+    pub head_bytes: usize,
+    /// The head is in its one canonical form: labels in order, no blanks, no needless escapes.
+    pub is_canonical: bool,
 }
 
 /// What is wrong with a line.
@@ -62,18 +83,29 @@ impl fmt::Display for LineError {
 }
 
 /// Reads a line without its line feed; a carriage return before that is dropped.
-pub(super) fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
+///
+/// # Errors
+/// The line is malformed.
+pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
     if bytes.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong);
     }
+    if let Some(Usual { name, labels, head_bytes }) = usual::read(bytes) {
+        let rest = bytes.get(head_bytes..).unwrap_or_default();
+        let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
+        let value = value(rest.strip_suffix('\r').unwrap_or(rest));
+        let name = Cow::Borrowed(name);
+        return Ok(Line::Sample(Sample { name, labels, value, head_bytes, is_canonical: true }));
+    }
     let text = str::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
-    let text = blanks(text.strip_suffix('\r').unwrap_or(text));
-    if text.is_empty() {
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    let stripped = blanks(text);
+    if stripped.is_empty() {
         Ok(Line::Nothing)
-    } else if let Some(comment) = text.strip_prefix('#') {
+    } else if let Some(comment) = stripped.strip_prefix('#') {
         comment_line(blanks(comment))
     } else {
-        sample_line(text)
+        sample_line(text).map(Line::Sample)
     }
 }
 
@@ -96,7 +128,9 @@ fn comment_line(text: &str) -> Result<Line<'_>, LineError> {
     Ok(Line::Type { family, kind: Kind::from_word(kind) })
 }
 
-fn sample_line(text: &str) -> Result<Line<'_>, LineError> {
+/// By the whole grammar.
+pub(super) fn sample_line(line: &str) -> Result<Sample<'_>, LineError> {
+    let text = blanks(line);
     let name_end = text.bytes().position(|byte| !labels::is_name_byte(byte)).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(name_end).ok_or(LineError::Name)?;
     if name.starts_with(|first: char| first.is_ascii_digit()) {
@@ -113,7 +147,8 @@ fn sample_line(text: &str) -> Result<Line<'_>, LineError> {
         None if !name.is_empty() => Cow::Borrowed(name),
         _ => return Err(LineError::Name),
     };
-    Ok(Line::Sample { name, labels, value: value(blanks(rest)) })
+    let rest = blanks(rest);
+    Ok(Sample { name, labels, value: value(rest), head_bytes: line.len() - rest.len(), is_canonical: false })
 }
 
 fn value(text: &str) -> Result<Number, LineError> {

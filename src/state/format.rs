@@ -1,23 +1,27 @@
 //! The state as bytes: pure, versioned, with a sum over all of it at the end.
 //!
-//! Lines of text: a title with the version, when it was saved, the engine, its start and the boot
-//! of its machine (empty where there is none), then a line for each series: role, last value, what it owes, key.
+//! Lines of text first: a title with the version, when it was saved, the key of the fingerprints, the engine, its start and
+//! the boot of its machine (empty where there is none), and how many series and debts follow. Then, in little-endian order, 18
+//! bytes for each series (fingerprint, mantissa and exponent of its last value), and for each debt the same of what is owed, the
+//! length of its text in 4 bytes, and the text.
 
 use std::fmt;
-use std::rc::Rc;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::boot::Boot;
-use crate::convert::{Baseline, Source};
+use crate::convert::{Baseline, Snapshot, Source};
 use crate::decimal::{Decimal, Number};
-use crate::exposition::Role;
-use crate::series::Known;
+use crate::fingerprint::{Fingerprint, Fingerprints};
+use crate::series::{Record, Series};
 
-const TITLE: &str = "docker-metrics-statsd state 1";
-/// Stands for a last value that is not known.
-const UNKNOWN: &str = "?";
+const TITLE: &str = "docker-metrics-statsd state 2";
+/// The exponent that stands for a last value that is not known.
+const UNKNOWN: i16 = i16::MIN;
 /// How long the last line is: `sum `, 16 hexadecimal digits, a line feed.
 const SUM_BYTES: usize = 21;
+/// What is written, and summed, at once.
+const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Why bytes are no state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,98 +41,158 @@ impl fmt::Display for FormatError {
     }
 }
 
-pub(super) fn encode(baseline: &Baseline, now: SystemTime) -> Vec<u8> {
+/// Writes the state, a chunk at a time.
+pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) -> io::Result<()> {
+    let Snapshot { source: Source { engine, process_start, boot }, key, series } = snapshot;
     let saved = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let Source { engine, process_start, boot } = &baseline.source;
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
-    let mut text = format!("{TITLE}\nsaved {saved}\nengine {engine}\nstart {start}\nboot {boot}\n");
-    for Known { key, tag, seen, owed } in &baseline.series {
-        let seen = seen.map_or_else(|| UNKNOWN.to_owned(), |seen| seen.to_string());
-        text += &format!("{} {seen} {owed} {key}\n", role_word(*tag));
+    let (count, debts) = (series.records().count(), series.debts().len());
+    let mut out = Summed { out, chunk: Vec::with_capacity(CHUNK_BYTES), sum: 0 };
+    out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nengine {engine}\n").as_bytes())?;
+    out.put(format!("start {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes())?;
+    for Record { identity, seen } in series.records() {
+        out.put(&number(identity, seen))?;
     }
-    text += &format!("sum {:016x}\n", sum(text.as_bytes()));
-    text.into_bytes()
+    for (identity, debt) in series.debts() {
+        out.put(&number(identity, Some(debt.amount)))?;
+        out.put(&u32::try_from(debt.text.len()).unwrap_or(0).to_le_bytes())?;
+        out.put(&debt.text)?;
+    }
+    out.finish()
+}
+
+/// Fingerprint, mantissa, exponent.
+fn number(identity: Fingerprint, value: Option<Decimal>) -> [u8; 18] {
+    let (mantissa, exponent) = value.map_or((0, UNKNOWN), Decimal::parts);
+    let mut bytes = [0; 18];
+    let fields =
+        identity.to_le_bytes().into_iter().chain(mantissa.to_le_bytes()).chain(exponent.to_le_bytes());
+    bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+    bytes
+}
+
+/// Writes in chunks, and sums what it writes.
+struct Summed<W> {
+    out: W,
+    chunk: Vec<u8>,
+    sum: u64,
+}
+
+impl<W: Write> Summed<W> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = CHUNK_BYTES - self.chunk.len();
+            let (now, later) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            self.chunk.extend_from_slice(now);
+            rest = later;
+            if self.chunk.len() == CHUNK_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sum = add(self.sum, &self.chunk);
+        self.out.write_all(&self.chunk)?;
+        self.chunk.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.out.write_all(last_line(self.sum).as_bytes())
+    }
+}
+
+/// The sum over one more chunk: tells a torn file; nobody else writes it.
+fn add(sum: u64, chunk: &[u8]) -> u64 {
+    Fingerprints::with_key(sum).of(chunk)
+}
+
+fn last_line(sum: u64) -> String {
+    format!("sum {sum:016x}\n")
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<(SystemTime, Baseline), FormatError> {
     if !bytes.starts_with(TITLE.as_bytes()) {
         return Err(FormatError::NotOurs);
     }
-    let (body, end) = bytes
-        .len()
-        .checked_sub(SUM_BYTES)
-        .and_then(|end| bytes.split_at_checked(end))
-        .ok_or(FormatError::Torn)?;
-    if end != format!("sum {:016x}\n", sum(body)).as_bytes() {
+    let split = bytes.len().checked_sub(SUM_BYTES).and_then(|end| bytes.split_at_checked(end));
+    let (body, end) = split.ok_or(FormatError::Torn)?;
+    // Nothing at all is summed too, as a last chunk that happens to be empty.
+    let rest = body.len() % CHUNK_BYTES == 0;
+    let sum = body.chunks(CHUNK_BYTES).chain(rest.then_some(&[][..])).fold(0, add);
+    if end != last_line(sum).as_bytes() {
         return Err(FormatError::Torn);
     }
     // The sum is right, so this is what was written; anything else would be a defect of ours.
-    str::from_utf8(body).ok().and_then(whole).ok_or(FormatError::Torn)
+    Fields(body).whole().ok_or(FormatError::Torn)
 }
 
-fn whole(text: &str) -> Option<(SystemTime, Baseline)> {
-    let mut lines = text.lines();
-    let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
-    field("docker-metrics-statsd")?;
-    let saved: u64 = field("saved")?.parse().ok()?;
-    let engine = match field("engine")? {
-        "" => None,
-        id => Some(id.to_owned()),
-    };
-    let process_start = match field("start")? {
-        "" => None,
-        start => Some(decimal(start)?),
-    };
-    let boot = match field("boot")? {
-        "" => None,
-        boot => {
-            let (time, id) = boot.split_once(' ')?;
-            Some(Boot { id: id.to_owned(), time: decimal(time)? })
+/// What is still to be read.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn whole(mut self) -> Option<(SystemTime, Baseline)> {
+        self.text("docker-metrics-statsd")?;
+        let saved = self.text("saved")?.parse().ok()?;
+        let key = u64::from_str_radix(self.text("key")?, 16).ok()?;
+        let engine = Some(self.text("engine")?.to_owned()).filter(|id| !id.is_empty());
+        let process_start = match self.text("start")? {
+            "" => None,
+            start => Some(decimal(start)?),
+        };
+        let boot = match self.text("boot")? {
+            "" => None,
+            boot => {
+                let (time, id) = boot.split_once(' ')?;
+                Some(Boot { id: id.to_owned(), time: decimal(time)? })
+            }
+        };
+        let count: usize = self.text("series")?.parse().ok()?;
+        let debts: usize = self.text("debts")?.parse().ok()?;
+        let mut series = Series::default();
+        for _ in 0..count {
+            let (identity, seen) = self.number()?;
+            series.resume(Record { identity, seen });
         }
-    };
-    let series = lines.map(series_line).collect::<Option<Vec<_>>>()?;
-    let saved = UNIX_EPOCH.checked_add(Duration::from_secs(saved))?;
-    Some((saved, Baseline { source: Source { engine, process_start, boot }, series }))
-}
+        for _ in 0..debts {
+            let (identity, amount) = self.number()?;
+            let length = u32::from_le_bytes(self.array()?);
+            series.owe(identity, amount?, self.bytes(usize::try_from(length).ok()?)?);
+        }
+        let saved = UNIX_EPOCH.checked_add(Duration::from_secs(saved))?;
+        let source = Source { engine, process_start, boot };
+        self.0.is_empty().then_some((saved, Baseline { source, key, series }))
+    }
 
-fn series_line(line: &str) -> Option<Known<Role>> {
-    let mut words = line.splitn(4, ' ');
-    let tag = role(words.next()?)?;
-    let seen = match words.next()? {
-        UNKNOWN => None,
-        seen => Some(decimal(seen)?),
-    };
-    let owed = decimal(words.next()?)?;
-    let key: Rc<str> = words.next()?.into();
-    let is_negative = owed.is_negative() || seen.is_some_and(Decimal::is_negative);
-    (!is_negative).then_some(Known { key, tag, seen, owed })
-}
+    /// The line of this name.
+    fn text(&mut self, name: &str) -> Option<&'a str> {
+        let line = self.bytes(memchr::memchr(b'\n', self.0)?)?;
+        self.bytes(1)?;
+        str::from_utf8(line).ok()?.strip_prefix(name)?.strip_prefix(' ')
+    }
 
-/// The cumulative roles; the others have no state.
-const ROLES: [(Role, &str); 6] = [
-    (Role::Counter, "counter"),
-    (Role::HistogramBucket, "bucket"),
-    (Role::HistogramCount, "histogram-count"),
-    (Role::HistogramSum, "histogram-sum"),
-    (Role::SummaryCount, "summary-count"),
-    (Role::SummarySum, "summary-sum"),
-];
+    fn number(&mut self) -> Option<(Fingerprint, Option<Decimal>)> {
+        let identity = u64::from_le_bytes(self.array()?);
+        let (mantissa, exponent) = (i64::from_le_bytes(self.array()?), i16::from_le_bytes(self.array()?));
+        let value = (exponent != UNKNOWN).then(|| Decimal::new(mantissa, exponent));
+        (!value.is_some_and(Decimal::is_negative)).then_some((identity, value))
+    }
 
-fn role_word(role: Role) -> &'static str {
-    ROLES.iter().find(|(known, _)| *known == role).map_or("counter", |(_, word)| word)
-}
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.try_into().ok()
+    }
 
-fn role(word: &str) -> Option<Role> {
-    ROLES.iter().find(|(_, known)| *known == word).map(|(role, _)| *role)
-}
-
-/// FNV-1a, 64 bits: tells a torn file; nobody else writes it.
-fn sum(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(bytes)
+    }
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
@@ -140,45 +204,74 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::state) fn baseline() -> Baseline {
-        let known = |key: &str, tag, seen: &str, owed: &str| Known {
-            key: key.into(),
-            tag,
-            seen: (seen != UNKNOWN).then(|| decimal(seen).unwrap()),
-            owed: decimal(owed).unwrap(),
-        };
+        let mut series = Series::default();
+        for (identity, seen) in [
+            (1, "18446744073709552000"),
+            (u64::MAX, "123456789012345678e5"),
+            (3, "0"),
+            (4, "?"),
+            (5, "999999999999999999"),
+        ] {
+            series.resume(Record { identity, seen: decimal(seen) });
+        }
+        series.owe(3, decimal("0.000000001").unwrap(), b"docker.a.count:0.000000001|c|#b:c\n");
+        series.owe(9, decimal("7").unwrap(), b"gone:7|c\n");
         Baseline {
             source: Source {
                 engine: Some("AGRG:WLCF V2".to_owned()),
                 process_start: Some(decimal("1763824000.12").unwrap()),
                 boot: Some(Boot { id: "0b-1c".to_owned(), time: decimal("1763820000.5").unwrap() }),
             },
-            series: vec![
-                known(r#"{"a b","c"="d \"\\\n 5 6"}"#, Role::Counter, "18446744073709552000", "0"),
-                known(r#"{"h_sum"}"#, Role::HistogramSum, "123456789012345678e5", "0.000000001"),
-                known(r#"{"s_count"}"#, Role::SummaryCount, "0", "7"),
-                known(r#"{"b_bucket"}"#, Role::HistogramBucket, UNKNOWN, "0"),
-            ],
+            key: 0xdead_beef,
+            series,
         }
+    }
+
+    pub(in crate::state) fn snapshot(baseline: &Baseline) -> Snapshot<'_> {
+        Snapshot { source: &baseline.source, key: baseline.key, series: &baseline.series }
+    }
+
+    pub(in crate::state) fn encoded(baseline: &Baseline, now: SystemTime) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&snapshot(baseline), now, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[track_caller]
+    pub(in crate::state) fn assert_same(left: &Baseline, right: &Baseline) {
+        assert_eq!((&left.source, left.key), (&right.source, right.key));
+        assert!(left.series.records().eq(right.series.records()));
+        let debts = |baseline: &Baseline| {
+            let mut debts: Vec<_> = baseline.series.debts().map(|(id, debt)| (id, debt.clone())).collect();
+            debts.sort_by_key(|(identity, _)| *identity);
+            debts
+        };
+        assert_eq!(debts(left), debts(right));
     }
 
     #[test]
     fn a_baseline_reads_back_exactly() {
         let now = UNIX_EPOCH + Duration::from_secs(1_763_824_000);
-        for baseline in [baseline(), Baseline::default()] {
-            assert_eq!(decode(&encode(&baseline, now)), Ok((now, baseline)));
+        let mut large = baseline();
+        (10..5_000).for_each(|identity| large.series.resume(Record { identity, seen: decimal("0.25") }));
+        for baseline in [baseline(), Baseline::default(), large] {
+            let (saved, read) = decode(&encoded(&baseline, now)).unwrap();
+            assert_eq!(saved, now);
+            assert_same(&read, &baseline);
         }
     }
 
     #[test]
     fn every_change_of_a_byte_and_every_cut_is_noticed() {
-        let whole = encode(&baseline(), UNIX_EPOCH);
+        let whole = encoded(&baseline(), UNIX_EPOCH);
         for place in 0..whole.len() {
             let mut changed = whole.clone();
             changed[place] ^= 1;
             assert!(decode(&changed).is_err(), "byte {place}");
             assert!(decode(&whole[..place]).is_err(), "cut at {place}");
         }
-        let later = String::from_utf8(whole).unwrap().replace("state 1", "state 2");
-        assert_eq!(decode(later.as_bytes()), Err(FormatError::NotOurs));
+        let mut earlier = whole;
+        earlier[TITLE.len() - 1] = b'1';
+        assert_eq!(decode(&earlier).err(), Some(FormatError::NotOurs));
     }
 }

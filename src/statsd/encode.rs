@@ -59,6 +59,12 @@ impl Encoder {
         Self { format, prefix: prefix.to_owned(), global, identity: String::new() }
     }
 
+    /// The global tags as this dialect writes them, each behind what separates it from the one before.
+    #[must_use]
+    pub fn global(&self) -> &str {
+        &self.global
+    }
+
     /// Appends the metric's lines, each with its line feed. All of them belong into one datagram: a
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
     pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Vec<u8>) {
@@ -107,14 +113,19 @@ fn push_folded(out: &mut String, key: &str, value: &str) {
     }
 }
 
-fn push_line(out: &mut Vec<u8>, name: &str, metric: &Metric<'_>, tags: &str) {
-    out.extend_from_slice(name.as_bytes());
-    out.push(b':');
-    metric.value.write_to(out);
-    out.extend_from_slice(match metric.kind {
+/// Appends a value and its type.
+pub(crate) fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
+    value.write_to(out);
+    out.extend_from_slice(match kind {
         Kind::Counter => b"|c",
         Kind::Gauge => b"|g",
     });
+}
+
+fn push_line(out: &mut Vec<u8>, name: &str, metric: &Metric<'_>, tags: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(b':');
+    push_value(metric.value, metric.kind, out);
     if !tags.is_empty() {
         out.extend_from_slice(b"|#");
         out.extend_from_slice(tags.as_bytes());

@@ -1,21 +1,35 @@
 //! The packer: lines into datagrams.
 //!
-//! Lines are written once into one buffer; a datagram is a range of it. What a line carries (for a
-//! counter: which difference) is kept beside it, so that a datagram that could not be sent names
-//! everything that it would have delivered.
-
-use std::ops::Range;
+//! Lines are written once into one buffer, which is used again for the next scrape; a datagram is a range of it. What
+//! a line carries (for a counter: which difference) is kept beside it, so that a datagram that could not be
+//! sent names everything that it would have delivered.
 
 /// Lines packed into datagrams of a bounded size: whole lines only, each with its line feed.
-#[derive(Debug)]
 pub struct Packets<T> {
     datagram_bytes_max: usize,
     bytes: Vec<u8>,
-    carried: Vec<T>,
+    loads: Vec<Load<T>>,
     /// Finished datagrams.
-    datagrams: Vec<(Range<usize>, Range<usize>)>,
-    /// Where the datagram being filled begins, in `bytes` and in `carried`.
-    begin: (usize, usize),
+    datagrams: Vec<Datagram>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Datagram {
+    /// Where it ends in `bytes`; it begins where the one before ends.
+    end: usize,
+    /// Where what it carries ends in `loads`.
+    loads_end: usize,
+    is_taken: bool,
+}
+
+/// Packed, because there may be as many as lines.
+#[derive(Clone, Copy)]
+#[repr(C, packed(4))]
+struct Load<T> {
+    carried: T,
+    /// Where the lines that carry it begin in their datagram, and how long they are.
+    offset: u32,
+    length: u32,
 }
 
 /// What became of lines that were pushed.
@@ -28,53 +42,109 @@ pub enum Pushed {
     TooLarge,
 }
 
-impl<T> Packets<T> {
+impl<T> std::fmt::Debug for Packets<T> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (bytes, datagrams) = (self.bytes.len(), self.datagrams.len());
+        out.debug_struct("Packets")
+            .field("bytes", &bytes)
+            .field("datagrams", &datagrams)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Copy> Packets<T> {
     /// No lines yet.
     #[must_use]
     pub fn new(datagram_bytes_max: usize) -> Self {
-        Self {
-            datagram_bytes_max,
-            bytes: Vec::new(),
-            carried: Vec::new(),
-            datagrams: Vec::new(),
-            begin: (0, 0),
-        }
+        Self { datagram_bytes_max, bytes: Vec::new(), loads: Vec::new(), datagrams: Vec::new() }
+    }
+
+    /// No lines again.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.loads.clear();
+        self.datagrams.clear();
     }
 
     /// Adds the lines that `write` appends, all into one datagram, and what they carry.
+    #[inline]
     pub fn push(&mut self, carries: Option<T>, write: impl FnOnce(&mut Vec<u8>)) -> Pushed {
         let start = self.bytes.len();
         write(&mut self.bytes);
-        if self.bytes.len() - start > self.datagram_bytes_max {
+        let length = self.bytes.len() - start;
+        if length > self.datagram_bytes_max {
             self.bytes.truncate(start);
             return Pushed::TooLarge;
         }
-        if self.bytes.len() - self.begin.0 > self.datagram_bytes_max {
+        if self.bytes.len() - self.last().end > self.datagram_bytes_max {
             self.end_datagram(start);
         }
-        self.carried.extend(carries);
+        let offset = start - self.last().end;
+        if let (Some(carried), Ok(offset), Ok(length)) =
+            (carries, u32::try_from(offset), u32::try_from(length))
+        {
+            self.loads.push(Load { carried, offset, length });
+        }
         Pushed::Packed
     }
 
+    fn last(&self) -> Datagram {
+        self.datagrams.last().copied().unwrap_or_default()
+    }
+
     fn end_datagram(&mut self, end: usize) {
-        let carried = self.carried.len();
-        self.datagrams.push((self.begin.0..end, self.begin.1..carried));
-        self.begin = (end, carried);
+        self.datagrams.push(Datagram { end, loads_end: self.loads.len(), is_taken: false });
     }
 
     /// Ends the datagram being filled: call it once, after the last line.
     pub fn finish(&mut self) {
-        if self.bytes.len() > self.begin.0 {
+        if self.bytes.len() > self.last().end {
             self.end_datagram(self.bytes.len());
         }
     }
 
-    /// The finished datagrams in order: the bytes, and what they carry.
+    /// How many datagrams are finished.
     #[must_use]
-    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = (&[u8], &[T])> {
-        self.datagrams.iter().map(|(bytes, carried)| {
-            let bytes = self.bytes.get(bytes.clone()).unwrap_or_default();
-            (bytes, self.carried.get(carried.clone()).unwrap_or_default())
+    pub fn len(&self) -> usize {
+        self.datagrams.len()
+    }
+
+    /// Whether no datagram is finished.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.datagrams.is_empty()
+    }
+
+    /// A finished datagram, in the order of the lines.
+    #[must_use]
+    pub fn datagram(&self, index: usize) -> Option<&[u8]> {
+        self.bytes.get(self.before(index).end..self.datagrams.get(index)?.end)
+    }
+
+    fn before(&self, index: usize) -> Datagram {
+        index.checked_sub(1).and_then(|before| self.datagrams.get(before)).copied().unwrap_or_default()
+    }
+
+    /// A datagram was taken: returns what it carried.
+    pub fn take(&mut self, index: usize) -> impl Iterator<Item = T> {
+        if let Some(datagram) = self.datagrams.get_mut(index) {
+            datagram.is_taken = true;
+        }
+        self.loads(index).map(|(carried, _)| carried)
+    }
+
+    /// What the datagrams carry that were not taken, with the lines that would have delivered it.
+    pub fn not_taken(&self) -> impl Iterator<Item = (T, &[u8])> {
+        let open = self.datagrams.iter().enumerate().filter(|(_, datagram)| !datagram.is_taken);
+        open.flat_map(|(index, _)| self.loads(index))
+    }
+
+    fn loads(&self, index: usize) -> impl Iterator<Item = (T, &[u8])> {
+        let Datagram { end: begin, loads_end: first, .. } = self.before(index);
+        let end = self.datagrams.get(index).map_or(first, |datagram| datagram.loads_end);
+        self.loads.get(first..end).unwrap_or_default().iter().map(move |load| {
+            let start = begin + load.offset as usize;
+            (load.carried, self.bytes.get(start..start + load.length as usize).unwrap_or_default())
         })
     }
 }
@@ -91,7 +161,8 @@ mod tests {
         }
         packets.finish();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        packets.datagrams().map(|(bytes, carried)| (text(bytes), carried.to_vec())).collect()
+        let carried = |index| packets.loads(index).map(|(carried, _)| carried).collect();
+        (0..packets.len()).map(|index| (text(packets.datagram(index).unwrap()), carried(index))).collect()
     }
 
     #[test]
@@ -117,8 +188,22 @@ mod tests {
         assert_eq!(packets.push(Some(2), |out| out.extend_from_slice(b"abcd\n")), Pushed::TooLarge);
         assert_eq!(packets.push(Some(3), |out| out.extend_from_slice(b"x\n")), Pushed::Packed);
         packets.finish();
-        let all: Vec<_> =
-            packets.datagrams().map(|(bytes, carried)| (bytes.to_vec(), carried.to_vec())).collect();
-        assert_eq!(all, [(b"abc\n".to_vec(), vec![1]), (b"x\n".to_vec(), vec![3])]);
+        let all: Vec<_> = packets.not_taken().collect();
+        assert_eq!(all, [(1, b"abc\n" as &[u8]), (3, b"x\n")]);
+    }
+
+    #[test]
+    fn what_was_taken_carries_nothing_any_more() {
+        let mut packets = Packets::new(8);
+        for (number, line) in ["aaa\n", "bbb\n", "cccc\n", "d\n"].iter().enumerate() {
+            let carries = (number != 1).then_some(number);
+            let _ = packets.push(carries, |out| out.extend_from_slice(line.as_bytes()));
+        }
+        packets.finish();
+        assert_eq!(packets.take(0).collect::<Vec<_>>(), [0]);
+        assert_eq!(packets.not_taken().collect::<Vec<_>>(), [(2, b"cccc\n" as &[u8]), (3, b"d\n")]);
+        packets.clear();
+        assert!(packets.is_empty());
+        assert_eq!(packets.not_taken().count(), 0);
     }
 }

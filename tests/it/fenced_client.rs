@@ -13,7 +13,9 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 fn scraped(pieces: impl FnMut(usize) -> Vec<Piece> + Send + 'static) -> Result<Vec<u8>, String> {
     let endpoint = Endpoint::start(pieces);
     let address = ScrapeAddr::Unix { socket: endpoint.socket(), path: "/metrics".to_owned() };
-    smol::block_on(scrape(&address, LIMIT)).map_err(|error| error.to_string())
+    let mut body = Vec::new();
+    let scraped = smol::block_on(scrape(&address, LIMIT, |piece| body.extend_from_slice(piece)));
+    scraped.map(|()| body).map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -125,7 +127,7 @@ fn a_missing_and_a_stale_socket_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let address =
         |name: &str| ScrapeAddr::Unix { socket: folder.path().join(name), path: "/metrics".to_owned() };
-    let error = |name: &str| smol::block_on(scrape(&address(name), LIMIT)).unwrap_err().to_string();
+    let error = |name: &str| smol::block_on(scrape(&address(name), LIMIT, |_| {})).unwrap_err().to_string();
     assert!(error("missing").starts_with("cannot connect: No such file"));
     drop(std::os::unix::net::UnixListener::bind(folder.path().join("stale")).unwrap());
     assert!(error("stale").starts_with("cannot connect: Connection refused"));

@@ -1,0 +1,210 @@
+//! The exact way of a line: by the whole grammar, to whatever place it has among those that are known.
+
+use std::borrow::Cow;
+
+use super::key::{canonical, write_head};
+use super::note::{Known, Note};
+use super::{Carried, Converter, SAMPLES_MAX, name};
+use crate::config::Histograms;
+use crate::decimal::{Decimal, Number};
+use crate::exposition::{self, LineError, Role, Sample};
+use crate::fingerprint::Fingerprint;
+use crate::series::{Line, Place};
+use crate::statsd::{Format, Kind, Metric};
+
+/// How many lines may be passed over and looked at for one that declares a family.
+const PASSED_OVER_MAX: usize = 64;
+
+impl Converter {
+    /// Reads a line with its line feed.
+    pub(super) fn other_line(&mut self, line: &[u8]) {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        match exposition::parse(text) {
+            Ok(exposition::Line::Nothing) if text.first() != Some(&b'#') => {}
+            Ok(exposition::Line::Nothing) => {
+                self.comment(line, Note::COMMENT);
+            }
+            Ok(exposition::Line::Type { family, kind }) => {
+                let is_expected =
+                    self.comment(line, Note::TYPE) == Place::Expected && self.families.is_in_step();
+                if is_expected {
+                    self.families.pass();
+                } else {
+                    self.families.declare(&family, kind, &self.fingerprints);
+                }
+            }
+            Ok(exposition::Line::Sample(sample)) => self.sample(line, &sample),
+            Err(error) => self.malformed(error),
+        }
+    }
+
+    fn malformed(&mut self, error: LineError) {
+        self.reading.counts.malformed += 1;
+        self.reading.first_malformed.get_or_insert((self.reading.lines, error));
+    }
+
+    /// A line without a value: all of it is its head.
+    fn comment(&mut self, line: &[u8], note: Note) -> Place {
+        let Ok(head_bytes) = u16::try_from(line.len()) else { return Place::New };
+        let head = self.fingerprints.of(line);
+        let line = Line { head, head_bytes, identity: head, note: note.0, is_cumulative: false };
+        let place = self.find(&line);
+        self.series.see(place, &line);
+        place
+    }
+
+    /// Which known line this is. If a line that declares a family is passed over for it, the families are
+    /// not those of the scrape before.
+    fn find(&mut self, line: &Line) -> Place {
+        let place = self.series.find(line);
+        let in_step = self.series.passed_over(place).is_some_and(|mut notes| {
+            notes.len() <= PASSED_OVER_MAX && !notes.any(|note| Note(note).known() == Known::Type)
+        });
+        if !in_step {
+            self.families.depart();
+        }
+        place
+    }
+
+    fn sample(&mut self, line: &[u8], sample: &Sample<'_>) {
+        let counts = &mut self.reading.counts;
+        // Whatever comes behind: the body does not count.
+        if counts.samples + counts.malformed > SAMPLES_MAX {
+            return;
+        }
+        let value = match sample.value {
+            Ok(value) => {
+                counts.samples += 1;
+                Some(value)
+            }
+            Err(error) => {
+                self.malformed(error);
+                None
+            }
+        };
+        let (line, place, note) = self.place(line, sample);
+        self.watch(note, sample, value);
+        match (note.known(), value) {
+            (Known::Counter, Some(Number::Finite(value))) if !value.is_negative() => {
+                if place == Place::Repeated {
+                    self.reading.counts.repeated += 1;
+                    return;
+                }
+                let owed = self.series.observe(place, &line, value);
+                if !owed.is_zero() {
+                    self.write(sample, note, Some(Carried::new(line.identity, owed)), owed);
+                }
+            }
+            (Known::Counter, value) => {
+                self.series.keep(place, &line);
+                match value {
+                    Some(Number::Finite(_)) => self.reading.counts.negative += 1,
+                    Some(Number::NotFinite) => self.reading.counts.not_finite += 1,
+                    None => {}
+                }
+            }
+            (known, value) => {
+                self.series.see(place, &line);
+                match value {
+                    Some(Number::Finite(value)) if known == Known::Gauge => {
+                        self.write(sample, note, None, value);
+                    }
+                    Some(Number::NotFinite) if known == Known::Gauge => self.reading.counts.not_finite += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// What the line is, and which known one.
+    fn place(&mut self, line: &[u8], sample: &Sample<'_>) -> (Line, Place, Note) {
+        let head = self.fingerprints.of(line.get(..sample.head_bytes).unwrap_or_default());
+        let identity = if sample.is_canonical { head } else { self.identity(sample) };
+        let line = |note: Note| Line {
+            head,
+            // A line is not longer than this.
+            head_bytes: u16::try_from(sample.head_bytes).unwrap_or(u16::MAX),
+            identity,
+            note: note.0,
+            is_cumulative: note.known() == Known::Counter,
+        };
+        loop {
+            let was_in_step = self.families.is_in_step();
+            let note = self.note(sample);
+            let place = self.find(&line(note));
+            // The families turned out to be others, so perhaps the role is.
+            if self.families.is_in_step() == was_in_step {
+                return (line(note), place, note);
+            }
+        }
+    }
+
+    /// The fingerprint of the head in its canonical form.
+    fn identity(&mut self, sample: &Sample<'_>) -> Fingerprint {
+        let head = &mut self.reading.scratch;
+        head.clear();
+        write_head(&sample.name, &canonical(&sample.labels), head);
+        self.fingerprints.of(head.as_bytes())
+    }
+
+    fn note(&mut self, sample: &Sample<'_>) -> Note {
+        let role = self.families.role(&sample.name, &self.fingerprints);
+        let is_watched = matches!(sample.name.as_ref(), INFO | CPUS | START);
+        let is_plain = sample.is_canonical
+            && self.format == Format::Datadog
+            && self.plain.covers(&sample.name, &sample.labels, role);
+        Note::sample(role, self.is_sent(sample, role), is_plain, is_watched)
+    }
+
+    fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {
+        match (role, self.histograms) {
+            (Role::HistogramBucket | Role::HistogramCount | Role::HistogramSum, Histograms::Off)
+            | (Role::HistogramBucket, Histograms::Counts)
+            | (Role::Created, _) => false,
+            // The same number as `_count`.
+            (Role::HistogramBucket, Histograms::Buckets) => {
+                !sample.labels.get("le").is_some_and(|le| name::is_infinity(&le))
+            }
+            _ => true,
+        }
+    }
+
+    /// Notes what some samples say of the process that the scrape comes from.
+    fn watch(&mut self, note: Note, sample: &Sample<'_>, value: Option<Number>) {
+        let Some(value) = value.filter(|_| note.is_watched()) else { return };
+        let Self { reading, .. } = self;
+        match sample.name.as_ref() {
+            INFO => {
+                reading.has_info = true;
+                if let Some(id) = sample.labels.get("daemon_id") {
+                    reading.source.note_engine(&id);
+                }
+            }
+            CPUS => reading.has_cpus = true,
+            _ => reading.source.process_start = reading.source.process_start.or(value.finite()),
+        }
+    }
+
+    fn write(&mut self, sample: &Sample<'_>, note: Note, carried: Option<Carried>, value: Decimal) {
+        let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
+        let labels = canonical(&sample.labels);
+        let (name, tags) = match self.format {
+            Format::Datadog => (
+                name::datadog_name(&sample.name, note.role()),
+                name::datadog_tags(&labels, note.role(), &self.namespace),
+            ),
+            Format::Etsy => (Cow::Borrowed(sample.name.as_ref()), labels),
+        };
+        let metric = Metric { name: &name, tags: &tags, kind, value };
+        let encoder = &mut self.encoder;
+        let pushed = self.packets.push(carried, |out| encoder.encode(&metric, out));
+        self.pushed(pushed, carried);
+    }
+}
+
+/// An engine's identity; missing while an engine starts (engines 20.10 to 29).
+const INFO: &str = "engine_daemon_engine_info";
+/// There from the first moment of an engine.
+const CPUS: &str = "engine_daemon_engine_cpus_cpus";
+/// When the process was started.
+const START: &str = "process_start_time_seconds";

@@ -1,0 +1,148 @@
+//! The quick way of a line: one that stood next in the scrape before, whatever its value.
+//!
+//! Its head is as long as it was, so the fingerprint of that many bytes tells whether it is the same. Then only the value is
+//! read. Whatever is out of the ordinary, be it the head, the value or what was noted of the line, is left to the exact
+//! way; nothing was changed by then.
+
+use super::note::{Known, Note};
+use super::{Carried, Converter};
+use crate::decimal::{Decimal, Leading};
+use crate::exposition::LINE_BYTES_MAX;
+use crate::series::{Line, Place};
+use crate::statsd::Kind;
+
+impl Converter {
+    /// The next piece of the body, cut anywhere.
+    pub fn feed(&mut self, piece: &[u8]) {
+        let mut rest = piece;
+        if !self.reading.half.is_empty() {
+            let Some(end) = memchr::memchr(b'\n', rest) else { return self.hold(rest) };
+            let (tail, behind) = rest.split_at_checked(end).unwrap_or_default();
+            self.hold(tail);
+            self.end_last_line();
+            rest = behind.get(1..).unwrap_or_default();
+        }
+        let half = self.lines(rest);
+        self.hold(half);
+    }
+
+    /// Keeps the beginning of a line, as far as it can be of use: a longer one is malformed.
+    fn hold(&mut self, half: &[u8]) {
+        let room = (LINE_BYTES_MAX + 1).saturating_sub(self.reading.half.len());
+        self.reading.half.extend_from_slice(half.get(..room).unwrap_or(half));
+    }
+
+    /// The line that is held is whole.
+    pub(super) fn end_last_line(&mut self) {
+        if self.reading.half.is_empty() {
+            return;
+        }
+        let mut line = std::mem::take(&mut self.reading.half);
+        line.push(b'\n');
+        self.lines(&line);
+        line.clear();
+        self.reading.half = line;
+    }
+
+    /// Reads whole lines; returns the beginning of one that is not whole.
+    fn lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let mut rest = text;
+        loop {
+            let bytes = if let Some(bytes) = self.known_line(rest) {
+                bytes
+            } else {
+                let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
+                self.reading.lines += 1;
+                self.other_line(rest.get(..=end).unwrap_or_default());
+                end + 1
+            };
+            rest = rest.get(bytes..).unwrap_or_default();
+        }
+    }
+
+    /// Reads the line that `rest` begins with, if it is the expected one and nothing is odd about it;
+    /// returns its length.
+    #[inline]
+    fn known_line(&mut self, rest: &[u8]) -> Option<usize> {
+        let known = *self.series.expected()?;
+        let head_bytes = known.head_bytes();
+        let head = rest.get(..head_bytes)?;
+        if self.fingerprints.of(head) != known.head() || !self.families.is_in_step() {
+            return None;
+        }
+        let note = Note(known.note());
+        let kind = match note.known() {
+            Known::Comment => {
+                self.series.accept();
+                self.reading.lines += 1;
+                return Some(head_bytes);
+            }
+            Known::Type => {
+                self.series.accept();
+                self.families.pass();
+                self.reading.lines += 1;
+                return Some(head_bytes);
+            }
+            known => known,
+        };
+        let (value, value_bytes) = value_and_end(rest.get(head_bytes..)?)?;
+        match kind {
+            Known::Counter if self.series.is_unchanged(&known, value) => self.series.accept(),
+            Known::Ignored if !note.is_watched() => self.series.accept(),
+            Known::Counter if note.is_plain() => {
+                let identity = self.series.expected_identity();
+                let line = Line {
+                    head: known.head(),
+                    head_bytes: u16::try_from(head_bytes).ok()?,
+                    identity,
+                    note: note.0,
+                    is_cumulative: true,
+                };
+                let owed = self.series.observe(Place::Expected, &line, value);
+                if !owed.is_zero() {
+                    self.write_plain(rest, head_bytes, note, Some(Carried::new(identity, owed)), owed);
+                }
+            }
+            Known::Gauge if note.is_plain() && !note.is_watched() => {
+                self.series.accept();
+                self.write_plain(rest, head_bytes, note, None, value);
+            }
+            _ => return None,
+        }
+        self.reading.counts.samples += 1;
+        self.reading.lines += 1;
+        Some(head_bytes + value_bytes)
+    }
+
+    /// Writes the line of a plain head, with which `line` begins.
+    pub(super) fn write_plain(
+        &mut self,
+        line: &[u8],
+        head_bytes: usize,
+        note: Note,
+        carried: Option<Carried>,
+        value: Decimal,
+    ) {
+        let plain = &self.plain;
+        let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
+        let pushed =
+            self.packets.push(carried, |out| plain.write(line, head_bytes, note.role(), kind, value, out));
+        self.pushed(pushed, carried);
+    }
+}
+
+/// The usual value and what ends its line, be it a line feed alone or a timestamp before it; and the length of
+/// both.
+#[inline]
+fn value_and_end(text: &[u8]) -> Option<(Decimal, usize)> {
+    let Leading { value, bytes } = Decimal::leading(text)?;
+    match text.get(bytes)? {
+        b'\n' => Some((value, bytes + 1)),
+        b' ' => {
+            let timestamp = Decimal::leading(text.get(bytes + 1..)?)?.bytes;
+            let end = bytes + 1 + timestamp;
+            (text.get(end)? == &b'\n').then_some((value, end + 1))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! Eight bytes at once: the steps of the hot loop that take text apart.
+//!
+//! Safe and portable: a word is eight bytes of text, the first in its lowest byte. Library calls for a
+//! handful of bytes cost more than the work itself, above all those of musl.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// Bytes of a word.
+pub(crate) const WORD: usize = 8;
+
+/// The word at `at`; bytes behind the end are zero.
+#[inline]
+pub(crate) fn word(text: &[u8], at: usize) -> u64 {
+    match text.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => last_word(text, at),
+    }
+}
+
+#[cold]
+fn last_word(text: &[u8], at: usize) -> u64 {
+    let bytes = text.get(at..).unwrap_or_default();
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// How many of the bytes, from the first on, are digits.
+#[inline]
+pub(crate) fn leading_digits(word: u64) -> usize {
+    // A byte below `0` borrows in the difference, one above `9` reaches the high bit in the sum. What
+    // that does to the bytes behind it does not matter.
+    let others = (word.wrapping_add(0x46 * ONES) | word.wrapping_sub(0x30 * ONES)) & HIGHS;
+    others.trailing_zeros() as usize / 8
+}
+
+/// The number that the first `count` bytes are, which are digits.
+#[inline]
+pub(crate) fn number(word: u64, count: usize) -> u64 {
+    // Zeros before the digits, then pairs, fours and eight.
+    let Some(digits) = word.checked_shl(64 - 8 * u32::try_from(count).unwrap_or(0)) else { return 0 };
+    let pairs = (digits & (0x0f * ONES)).wrapping_mul(10 * 256 + 1) >> 8;
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 * 65_536 + 1) >> 16;
+    (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 * 4_294_967_296 + 1) >> 32
+}
+
+/// How many of the bytes stand before the first that is `one` or `other`.
+#[inline]
+pub(crate) fn before(word: u64, one: u8, other: u8) -> usize {
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let found = zeros(word ^ (u64::from(one) * ONES)) | zeros(word ^ (u64::from(other) * ONES));
+    found.trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_end_in_zeros_behind_the_text() {
+        assert_eq!(word(b"abcdefghi", 0), u64::from_le_bytes(*b"abcdefgh"));
+        assert_eq!(word(b"abcdefghi", 5), u64::from_le_bytes(*b"fghi\0\0\0\0"));
+        assert_eq!(word(b"abc", 9), 0);
+    }
+
+    #[test]
+    fn every_byte_is_a_digit_or_ends_them() {
+        for byte in 0..=u8::MAX {
+            for place in 0..WORD {
+                let mut text = *b"90909090";
+                text[place] = byte;
+                let expected = if byte.is_ascii_digit() { WORD } else { place };
+                assert_eq!(leading_digits(u64::from_le_bytes(text)), expected, "{byte} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_what_the_digits_say() {
+        for (text, expected) in
+            [("1", 1), ("07", 7), ("12345678", 12_345_678), ("99999999", 99_999_999), ("", 0)]
+        {
+            assert_eq!(number(word(text.as_bytes(), 0), text.len()), expected, "{text}");
+        }
+        assert_eq!(number(word(b"42 xyz", 0), 2), 42);
+    }
+
+    #[test]
+    fn the_first_of_two_bytes_is_found() {
+        for (text, expected) in
+            [("abc=\"xyz", 3), ("\"abc=xyz", 0), ("abcdefgh", 8), ("abcdefg\"", 7), ("", 8)]
+        {
+            assert_eq!(before(word(text.as_bytes(), 0), b'=', b'"'), expected, "{text}");
+        }
+    }
+}
