@@ -146,7 +146,7 @@ impl Converter {
             format: settings.statsd_format,
             histograms: settings.histograms,
             namespace: name::namespace(&settings.metric_prefix),
-            plain: Plain::new(&settings.metric_prefix, encoder.global()),
+            plain: Plain::new(&settings.metric_prefix, &encoder.global()),
             encoder,
             fingerprints: Fingerprints::random(),
             families: Families::default(),

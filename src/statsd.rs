@@ -5,31 +5,12 @@
 //! field, a tag or a line to what it writes.
 
 mod clean;
+mod dialect;
 mod encode;
 mod packet;
 
-pub use clean::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
+pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
+pub use dialect::Format;
 pub(crate) use encode::push_value;
 pub use encode::{Encoder, Kind, Metric};
 pub use packet::{Packets, Pushed};
-
-/// A dialect of StatsD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// DogStatsD: tags behind `|#`.
-    Datadog,
-    /// Etsy's statsd and everything else without tags: labels become part of the name.
-    Etsy,
-}
-
-impl Format {
-    /// The format with this name in the settings.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "datadog" => Some(Self::Datadog),
-            "etsy" => Some(Self::Etsy),
-            _ => None,
-        }
-    }
-}

@@ -51,9 +51,10 @@ pub const DD_DOGSTATSD_PORT: Setting = Setting {
 pub const STATSD_FORMAT: Setting = Setting {
     name: "STATSD_FORMAT",
     default: "datadog",
-    takes: "datadog or etsy",
+    takes: "datadog, etsy, graphite, influx, librato or signalfx",
     help: "The dialect: datadog puts labels into tags and names metrics as Datadog's OpenMetrics check \
-           does; etsy folds labels into the name, for servers without tags.",
+           does; etsy folds labels into the name, for servers without tags; the others keep Prometheus' \
+           names and put labels behind them as tags.",
 };
 
 /// What every metric's name begins with.

@@ -188,12 +188,11 @@ impl Converter {
     fn write(&mut self, sample: &Sample<'_>, note: Note, carried: Option<Carried>, value: Decimal) {
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
         let labels = canonical(&sample.labels);
-        let (name, tags) = match self.format {
-            Format::Datadog => (
-                name::datadog_name(&sample.name, note.role()),
-                name::datadog_tags(&labels, note.role(), &self.namespace),
-            ),
-            Format::Etsy => (Cow::Borrowed(sample.name.as_ref()), labels),
+        let (name, tags) = if self.format == Format::Datadog {
+            let tags = name::datadog_tags(&labels, note.role(), &self.namespace);
+            (name::datadog_name(&sample.name, note.role()), tags)
+        } else {
+            (Cow::Borrowed(sample.name.as_ref()), labels)
         };
         let metric = Metric { name: &name, tags: &tags, kind, value };
         let encoder = &mut self.encoder;

@@ -7,38 +7,43 @@
 pub const NAME_CHARS_MAX: usize = 200;
 /// The longest tag, key and value together, in characters: Datadog's limit.
 pub const TAG_CHARS_MAX: usize = 200;
+/// The longest key of a tag that stands in a name, in characters: Librato's limit, the smallest of all.
+/// It leaves room for a value, so that a tag that is cut still has one.
+pub const KEY_CHARS_MAX: usize = 64;
 /// `_` and eight hexadecimal digits.
 const HASH_CHARS: usize = 9;
 
-/// What a tag may hold. The first colon ends a tag's key, so a key has none.
+/// The characters that stay; every other one becomes `_`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charset {
+    /// What stays beside letters, digits and `_`.
+    pub(super) marks: &'static str,
+    /// Letters and digits of any script, not only those of ASCII.
+    pub(super) any_script: bool,
+}
+
+impl Charset {
+    /// A name's characters, in every server's common set.
+    pub(super) const NAME: Self = Self { marks: ".", any_script: false };
+    /// The characters of a tag's value in DogStatsD, which takes the most.
+    pub(super) const TAG: Self = Self { marks: "-:/.", any_script: true };
+
+    fn holds(self, char: char) -> bool {
+        char.is_ascii_alphanumeric()
+            || char == '_'
+            || self.marks.contains(char)
+            || (self.any_script && char.is_alphanumeric())
+    }
+
+    pub(super) fn clean(self, text: &str) -> impl Iterator<Item = char> {
+        text.chars().map(move |char| if self.holds(char) { char } else { '_' })
+    }
+}
+
+/// What a tag of the settings may hold; a dialect that takes less cleans it.
 #[must_use]
 pub fn is_tag_char(char: char) -> bool {
-    char.is_alphanumeric() || matches!(char, '_' | '-' | ':' | '/' | '.')
-}
-
-/// A name's characters, in every server's common set.
-pub(super) fn push_name(out: &mut String, text: &str) {
-    push_clean(out, text, |char| char.is_ascii_alphanumeric() || char == '_' || char == '.');
-}
-
-/// One part of a dotted name: a dot in it would be a border.
-pub(super) fn push_name_part(out: &mut String, text: &str) {
-    push_clean(out, text, |char| char.is_ascii_alphanumeric() || char == '_');
-}
-
-/// `key:value`, or the key alone, cut to the limit.
-pub(super) fn push_tag(out: &mut String, key: &str, value: Option<&str>) {
-    let start = out.len();
-    push_clean(out, key, |char| is_tag_char(char) && char != ':');
-    if let Some(value) = value {
-        out.push(':');
-        push_clean(out, value, is_tag_char);
-    }
-    cut(out, start, TAG_CHARS_MAX);
-}
-
-fn push_clean(out: &mut String, text: &str, allowed: impl Fn(char) -> bool) {
-    out.extend(text.chars().map(|char| if allowed(char) { char } else { '_' }));
+    Charset::TAG.holds(char)
 }
 
 /// Cuts what was written from `start` on to `chars_max` characters.
@@ -64,33 +69,30 @@ fn fnv1a(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    fn tag(key: &str, value: &str) -> String {
-        let mut out = String::new();
-        push_tag(&mut out, key, Some(value));
-        out
+    #[track_caller]
+    fn check(charset: Charset, text: &str, expected: &str) {
+        assert_eq!(charset.clean(text).collect::<String>(), expected);
     }
 
     #[test]
     fn nothing_that_is_a_border_survives() {
-        assert_eq!(tag("a", "b,c|d#e\nf@g h"), "a:b_c_d_e_f_g_h");
-        assert_eq!(tag("a:b", "c:d"), "a_b:c:d");
-        assert_eq!(tag("a", "\0\u{1}\u{7f}\u{2028}"), "a:____");
-        assert_eq!(tag("os", "Debian 12 (bookworm) é日"), "os:Debian_12__bookworm__é日");
-        let mut name = String::new();
-        push_name(&mut name, "a:b|c d.é");
-        push_name_part(&mut name, ".x-y");
-        assert_eq!(name, "a_b_c_d.__x_y");
+        check(Charset::TAG, "b,c|d#e\nf@g h=;[]", "b_c_d_e_f_g_h____");
+        check(Charset::TAG, "\0\u{1}\u{7f}\u{2028}", "____");
+        check(Charset::TAG, "Debian 12 (bookworm) é日", "Debian_12__bookworm__é日");
+        check(Charset::NAME, "a:b|c d.é", "a_b_c_d._");
     }
 
     #[test]
     fn a_cut_text_stays_unique_and_at_its_limit() {
-        let long = "é".repeat(300);
-        let other = format!("{long}x");
-        let (cut, other) = (tag("k", &long), tag("k", &other));
-        assert_eq!(cut.chars().count(), TAG_CHARS_MAX);
-        assert_eq!(other.chars().count(), TAG_CHARS_MAX);
-        assert_ne!(cut, other);
-        let fits = "x".repeat(TAG_CHARS_MAX - 2);
-        assert_eq!(tag("k", &fits), format!("k:{fits}"));
+        let cut = |text: &str| {
+            let mut out = format!("before{text}");
+            super::cut(&mut out, "before".len(), 20);
+            out
+        };
+        let long = "é".repeat(30);
+        assert_eq!(cut(&long), "beforeééééééééééé_f684520d");
+        assert_eq!(cut(&format!("{long}x")).chars().count(), 26);
+        assert_ne!(cut(&long), cut(&format!("{long}x")));
+        assert_eq!(cut(&"é".repeat(20)), format!("before{}", "é".repeat(20)));
     }
 }

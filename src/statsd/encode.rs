@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Format, NAME_CHARS_MAX, clean};
+use super::clean::{self, Charset, NAME_CHARS_MAX};
+use super::dialect::{Dialect, Format, Place};
 use crate::decimal::Decimal;
 
 /// What a value is to the server.
@@ -14,13 +15,16 @@ pub enum Kind {
     Gauge,
 }
 
+/// A tag's key and value.
+type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// A metric to be sent.
 #[derive(Debug)]
 pub struct Metric<'a> {
     /// The name, without the prefix; any text.
     pub name: &'a str,
-    /// Keys and values; any text. An empty value is left out: to Prometheus it is no label.
-    pub tags: &'a [(Cow<'a, str>, Cow<'a, str>)],
+    /// Keys and values; any text. One with an empty value is left out: to Prometheus it is no label.
+    pub tags: &'a [Tag<'a>],
     /// What the value is to the server.
     pub kind: Kind,
     /// The value.
@@ -30,10 +34,10 @@ pub struct Metric<'a> {
 /// Writes metrics in one dialect.
 #[derive(Debug)]
 pub struct Encoder {
-    format: Format,
+    dialect: &'static Dialect,
     prefix: String,
-    /// The global tags as this dialect writes them, each with what separates it from what is before.
-    global: String,
+    /// The tags on every metric, in this order.
+    global: Vec<(String, Option<String>)>,
     /// The name and tags of the line being written.
     identity: String,
 }
@@ -46,69 +50,76 @@ impl Encoder {
         prefix: &str,
         tags: impl IntoIterator<Item = (&'t str, Option<&'t str>)>,
     ) -> Self {
-        let mut global = String::new();
-        for (key, value) in tags {
-            match format {
-                Format::Datadog => {
-                    global.push(',');
-                    clean::push_tag(&mut global, key, value);
-                }
-                Format::Etsy => push_folded(&mut global, key, value.unwrap_or_default()),
-            }
+        let tags = tags.into_iter().filter(|(key, value)| !key.is_empty() && *value != Some(""));
+        Self {
+            dialect: format.dialect(),
+            prefix: prefix.to_owned(),
+            global: tags.map(|(key, value)| (key.to_owned(), value.map(str::to_owned))).collect(),
+            identity: String::new(),
         }
-        Self { format, prefix: prefix.to_owned(), global, identity: String::new() }
     }
 
-    /// The global tags as this dialect writes them, each behind what separates it from the one before.
+    /// The tags on every metric as this dialect writes them, each behind what separates it from the one
+    /// before.
     #[must_use]
-    pub fn global(&self) -> &str {
-        &self.global
+    pub fn global(&self) -> String {
+        let mut text = String::new();
+        for (key, value) in &self.global {
+            self.dialect.push_tag(&mut text, false, key, value.as_deref());
+        }
+        text
     }
 
     /// Appends the metric's lines, each with its line feed. All of them belong into one datagram: a
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
     pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Vec<u8>) {
+        self.push_name(metric.name);
+        let name_end = self.identity.len();
+        self.push_tags(metric.tags);
+        let place = self.dialect.place;
+        let (name, field) = match place {
+            Place::Field => self.identity.split_at_checked(name_end).unwrap_or_default(),
+            Place::Name | Place::Folded => (self.identity.as_str(), ""),
+        };
+        if place != Place::Field && metric.kind == Kind::Gauge && metric.value.is_negative() {
+            // A sign makes a gauge's value a difference: set it to zero first.
+            push_line(out, name, Decimal::ZERO, metric.kind, field);
+        }
+        push_line(out, name, metric.value, metric.kind, field);
+    }
+
+    fn push_name(&mut self, name: &str) {
         self.identity.clear();
         self.identity.push_str(&self.prefix);
-        clean::push_name(&mut self.identity, metric.name);
-        if self.identity.starts_with(|first: char| !first.is_ascii_alphabetic()) {
+        self.identity.extend(Charset::NAME.clean(name));
+        if !self.identity.starts_with(|first: char| first.is_ascii_alphabetic()) {
             self.identity.insert_str(0, "metric_");
         }
-        let tags = metric.tags.iter().filter(|(_, value)| !value.is_empty());
-        match self.format {
-            Format::Datadog => {
-                clean::cut(&mut self.identity, 0, NAME_CHARS_MAX);
-                let name_end = self.identity.len();
-                for (key, value) in tags {
-                    self.identity.push(',');
-                    clean::push_tag(&mut self.identity, key, Some(value));
-                }
-                self.identity.push_str(&self.global);
-                let (name, tags) = self.identity.split_at_checked(name_end).unwrap_or_default();
-                push_line(out, name, metric, tags.strip_prefix(',').unwrap_or_default());
-            }
-            Format::Etsy => {
-                for (key, value) in tags {
-                    push_folded(&mut self.identity, key, value);
-                }
-                self.identity.push_str(&self.global);
-                clean::cut(&mut self.identity, 0, NAME_CHARS_MAX);
-                if metric.kind == Kind::Gauge && metric.value.is_negative() {
-                    // A sign makes a gauge's value a difference: set it to zero first.
-                    let zero = Metric { value: Decimal::ZERO, ..*metric };
-                    push_line(out, &self.identity, &zero, "");
-                }
-                push_line(out, &self.identity, metric, "");
-            }
+        if self.dialect.place != Place::Folded {
+            clean::cut(&mut self.identity, 0, NAME_CHARS_MAX);
         }
     }
-}
 
-fn push_folded(out: &mut String, key: &str, value: &str) {
-    for part in [key, value] {
-        if !part.is_empty() {
-            out.push('.');
-            clean::push_name_part(out, part);
+    /// The metric's own tags and then those of every metric. Where a key has one value, the metric's own
+    /// stays, as a label of Prometheus stays beside an external one.
+    fn push_tags(&mut self, tags: &[Tag<'_>]) {
+        let (dialect, identity) = (self.dialect, &mut self.identity);
+        let own = tags.iter().filter(|(key, value)| !key.is_empty() && !value.is_empty());
+        let is_hidden = |global: &str| {
+            dialect.place == Place::Name && own.clone().any(|(key, _)| dialect.is_same_key(key, global))
+        };
+        let global = self.global.iter().filter(|(key, _)| !is_hidden(key));
+        let own = own.clone().map(|(key, value)| (key.as_ref(), Some(value.as_ref())));
+        let mut is_first = true;
+        for (key, value) in own.chain(global.map(|(key, value)| (key.as_str(), value.as_deref()))) {
+            dialect.push_tag(identity, is_first, key, value);
+            is_first = false;
+        }
+        if !is_first {
+            identity.push_str(dialect.end);
+        }
+        if dialect.place == Place::Folded {
+            clean::cut(identity, 0, NAME_CHARS_MAX);
         }
     }
 }
@@ -122,19 +133,17 @@ pub(crate) fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
     });
 }
 
-fn push_line(out: &mut Vec<u8>, name: &str, metric: &Metric<'_>, tags: &str) {
+fn push_line(out: &mut Vec<u8>, name: &str, value: Decimal, kind: Kind, field: &str) {
     out.extend_from_slice(name.as_bytes());
     out.push(b':');
-    push_value(metric.value, metric.kind, out);
-    if !tags.is_empty() {
-        out.extend_from_slice(b"|#");
-        out.extend_from_slice(tags.as_bytes());
-    }
+    push_value(value, kind, out);
+    out.extend_from_slice(field.as_bytes());
     out.push(b'\n');
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::clean::{KEY_CHARS_MAX, TAG_CHARS_MAX};
     use super::*;
     use crate::decimal::Number;
 
@@ -144,8 +153,16 @@ mod tests {
         global: &'static [(&'static str, Option<&'static str>)],
     }
 
-    const DATADOG: Case = Case { format: Format::Datadog, prefix: "docker.", global: &[] };
-    const ETSY: Case = Case { format: Format::Etsy, prefix: "docker.", global: &[] };
+    const fn case(format: Format) -> Case {
+        Case { format, prefix: "docker.", global: &[] }
+    }
+
+    const DATADOG: Case = case(Format::Datadog);
+    const ETSY: Case = case(Format::Etsy);
+    const GRAPHITE: Case = case(Format::Graphite);
+    const INFLUX: Case = case(Format::Influx);
+    const LIBRATO: Case = case(Format::Librato);
+    const SIGNALFX: Case = case(Format::Signalfx);
 
     impl Case {
         #[track_caller]
@@ -158,25 +175,41 @@ mod tests {
                 .encode(&Metric { name, tags: &tags, kind, value }, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
+
+        /// The line of a gauge that is 1, up to its value.
+        #[track_caller]
+        fn check_tags(&self, tags: &[(&str, &str)], expected: &str) {
+            self.check("a", tags, Kind::Gauge, "1", &format!("docker.a{expected}:1|g\n"));
+        }
     }
 
     #[test]
-    fn a_line_has_name_value_type_and_tags_in_that_order() {
+    fn a_line_has_name_value_type_and_tags_in_the_dialects_places() {
         DATADOG.check("a", &[], Kind::Counter, "1e3", "docker.a:1000|c\n");
-        DATADOG.check("a", &[("b", "c"), ("d", "e")], Kind::Gauge, "0.5", "docker.a:0.5|g|#b:c,d:e\n");
-        ETSY.check("a", &[("b", "c"), ("d", "1.5")], Kind::Counter, "2", "docker.a.b.c.d.1_5:2|c\n");
+        let tags = &[("b", "c"), ("d", "1.5")];
+        DATADOG.check("a", tags, Kind::Counter, "0.5", "docker.a:0.5|c|#b:c,d:1.5\n");
+        ETSY.check("a", tags, Kind::Counter, "0.5", "docker.a.b.c.d.1_5:0.5|c\n");
+        GRAPHITE.check("a", tags, Kind::Counter, "0.5", "docker.a;b=c;d=1.5:0.5|c\n");
+        INFLUX.check("a", tags, Kind::Counter, "0.5", "docker.a,b=c,d=1.5:0.5|c\n");
+        LIBRATO.check("a", tags, Kind::Counter, "0.5", "docker.a#b=c,d=1.5:0.5|c\n");
+        SIGNALFX.check("a", tags, Kind::Counter, "0.5", "docker.a[b=c,d=1.5]:0.5|c\n");
+        for untagged in [ETSY, GRAPHITE, INFLUX, LIBRATO, SIGNALFX] {
+            untagged.check_tags(&[], "");
+        }
     }
 
     #[test]
     fn empty_labels_are_left_out() {
-        DATADOG.check("a", &[("b", "")], Kind::Gauge, "1", "docker.a:1|g\n");
-        ETSY.check("a", &[("b", ""), ("c", "d")], Kind::Gauge, "1", "docker.a.c.d:1|g\n");
+        DATADOG.check_tags(&[("b", "")], "");
+        ETSY.check_tags(&[("b", ""), ("c", "d")], ".c.d");
+        SIGNALFX.check_tags(&[("b", "")], "");
     }
 
     #[test]
     fn a_negative_gauge_is_two_lines_where_a_sign_is_a_difference() {
         DATADOG.check("a", &[], Kind::Gauge, "-5", "docker.a:-5|g\n");
         ETSY.check("a", &[], Kind::Gauge, "-5", "docker.a:0|g\ndocker.a:-5|g\n");
+        GRAPHITE.check("a", &[("b", "c")], Kind::Gauge, "-5", "docker.a;b=c:0|g\ndocker.a;b=c:-5|g\n");
     }
 
     #[test]
@@ -185,27 +218,68 @@ mod tests {
         let datadog = Case { global, ..DATADOG };
         datadog.check("a", &[("b", "c")], Kind::Gauge, "1", "docker.a:1|g|#b:c,env:prod,bare\n");
         datadog.check("a", &[], Kind::Gauge, "1", "docker.a:1|g|#env:prod,bare\n");
-        let etsy = Case { global, ..ETSY };
-        etsy.check("a", &[("b", "c")], Kind::Gauge, "1", "docker.a.b.c.env.prod.bare:1|g\n");
+        Case { global, ..ETSY }.check_tags(&[("b", "c")], ".b.c.env.prod.bare");
+        Case { global, ..GRAPHITE }.check_tags(&[("b", "c")], ";b=c;env=prod;bare=true");
+        Case { global, ..SIGNALFX }.check_tags(&[], "[env=prod,bare=true]");
+    }
+
+    #[test]
+    fn a_label_stays_where_a_key_has_one_value() {
+        let global: &[_] = &[("env", Some("prod")), ("a-b", Some("x"))];
+        let labels = &[("env", "test"), ("a-b", "y")];
+        Case { global, ..LIBRATO }.check_tags(labels, "#env=test,a-b=y");
+        Case { global, ..ETSY }.check_tags(labels, ".env.test.a_b.y.env.prod.a_b.x");
+        let line = "docker.a:1|g|#env:test,a-b:y,env:prod,a-b:x\n";
+        Case { global, ..DATADOG }.check("a", labels, Kind::Gauge, "1", line);
+    }
+
+    #[test]
+    fn each_dialect_keeps_what_its_servers_take() {
+        let hostile = &[("k-.:/;,=[]#|é", "v-.:/;,=[]#|~\n é")];
+        let line = "docker.a:1|g|#k-._/_______é:v-.:/__________é\n";
+        DATADOG.check("a", hostile, Kind::Gauge, "1", line);
+        ETSY.check_tags(hostile, ".k____________.v_______________");
+        GRAPHITE.check_tags(hostile, ";k-.__________=v-._____________");
+        INFLUX.check_tags(hostile, ",k-.__________=v-._/___________");
+        LIBRATO.check_tags(hostile, "#k-.__________=v-._/___________");
+        SIGNALFX.check_tags(hostile, "[k-___________=v-._/___________]");
+    }
+
+    #[test]
+    fn keys_that_a_server_keeps_for_itself_are_renamed() {
+        GRAPHITE.check_tags(&[("name", "x"), ("names", "y")], ";label_name=x;names=y");
+        INFLUX.check_tags(&[("time", "x"), ("metric_type", "y")], ",label_time=x,label_metric_type=y");
+        SIGNALFX.check_tags(&[("sf_a", "x"), ("_b", "y"), ("c", "z")], "[label_sf_a=x,label__b=y,c=z]");
+        LIBRATO.check_tags(&[("name", "x")], "#name=x");
     }
 
     #[test]
     fn a_name_begins_with_a_letter() {
-        Case { prefix: "", ..DATADOG }.check("_a", &[], Kind::Gauge, "1", "metric__a:1|g\n");
+        let bare = Case { prefix: "", ..DATADOG };
+        bare.check("_a", &[], Kind::Gauge, "1", "metric__a:1|g\n");
+        bare.check("", &[], Kind::Gauge, "1", "metric_:1|g\n");
     }
 
     #[test]
-    fn long_names_are_cut_and_stay_different() {
+    fn long_names_keys_and_values_are_cut_and_stay_different() {
         let long = "x".repeat(300);
-        for case in [DATADOG, ETSY] {
-            let line = |name: &str| {
+        let longer = format!("{long}y");
+        for case in [DATADOG, ETSY, GRAPHITE] {
+            let identity = |name: &str, tags: &[Tag<'_>]| {
                 let mut out = Vec::new();
-                let metric = Metric { name, tags: &[], kind: Kind::Gauge, value: Decimal::ZERO };
+                let metric = Metric { name, tags, kind: Kind::Gauge, value: Decimal::ZERO };
                 Encoder::new(case.format, case.prefix, []).encode(&metric, &mut out);
-                out
+                String::from_utf8(out).unwrap().replace(":0|g", "").trim_end().to_owned()
             };
-            assert_eq!(line(&long).len(), NAME_CHARS_MAX + ":0|g\n".len());
-            assert_ne!(line(&long), line(&format!("{long}y")));
+            assert_eq!(identity(&long, &[]).len(), NAME_CHARS_MAX);
+            assert_ne!(identity(&long, &[]), identity(&longer, &[]));
+            let tagged = |key: &str, value: &str| identity("a", &[(key.into(), value.into())]);
+            let all = [tagged(&long, &long), tagged(&longer, &long), tagged(&long, &longer)];
+            assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?}");
+            if case.format == Format::Graphite {
+                assert_eq!(all[0].len(), "docker.a;".len() + TAG_CHARS_MAX);
+                assert_eq!(all[0].find('='), Some("docker.a;".len() + KEY_CHARS_MAX));
+            }
         }
     }
 }

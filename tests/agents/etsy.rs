@@ -22,6 +22,20 @@ fn etsy_statsd_has_the_counts_and_gauges_of_every_exposition() {
 }
 
 #[test]
+fn etsy_statsd_has_graphites_tags_as_they_were_sent() {
+    if asked_to_skip("agents") {
+        return;
+    }
+    for scrape in exposition::complete_scrapes() {
+        let name = exposition::file_name(&scrape);
+        let expected = Expected::tagged_from_zero(&exposition::samples(&scrape));
+        assert!(expected.counters.len() > 40 && expected.gauges.len() > 40, "{name}: too little");
+        let etsy = etsy_after(&program::lines_from_zero("graphite", &scrape));
+        expected.check(name, etsy.counters(), etsy.gauges());
+    }
+}
+
+#[test]
 fn etsy_statsd_reads_every_line_of_the_datadog_format() {
     if asked_to_skip("agents") {
         return;

@@ -17,7 +17,7 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    /// All of a scrape, counted from zero.
+    /// All of a scrape, counted from zero, with labels folded into names.
     pub(crate) fn from_zero(samples: &[Sample]) -> Self {
         let mut expected = Self::default();
         for sample in samples {
@@ -26,15 +26,30 @@ impl Expected {
         expected
     }
 
-    /// Adds a gauge's value, or what a counter grew by, which is not told when it is nothing.
+    /// All of a scrape, counted from zero, with labels as Graphite's tags.
+    pub(crate) fn tagged_from_zero(samples: &[Sample]) -> Self {
+        let mut expected = Self::default();
+        for sample in samples {
+            expected.insert(tagged_name(sample), sample, sample.number());
+        }
+        expected
+    }
+
+    /// Adds a gauge's value, or what a counter grew by, under a name that its labels are folded into.
     pub(crate) fn add(&mut self, sample: &Sample, value: f64) {
+        self.insert(folded_name(sample), sample, value);
+    }
+
+    /// What is nothing is not told of a counter.
+    fn insert(&mut self, name: String, sample: &Sample, value: f64) {
         let table = match sample.kind {
             Kind::Counter if value == 0.0 => return,
             Kind::Counter => &mut self.counters,
             Kind::Gauge => &mut self.gauges,
         };
-        let name = folded_name(sample);
-        if name.chars().count() > NAME_CHARACTERS_MAX {
+        // Tags are shortened one by one, and none of those recorded is long.
+        let untagged = name.split(';').next().unwrap_or_default();
+        if untagged.chars().count() > NAME_CHARACTERS_MAX {
             self.long_names += 1;
         } else {
             let taken = table.insert(name, value);
@@ -80,6 +95,16 @@ fn folded_name(sample: &Sample) -> String {
     for (label, value) in &sample.labels {
         let border = |char: char| !char.is_ascii_alphanumeric() && char != '_';
         name.extend([".", label, ".", &value.replace(border, "_")]);
+    }
+    name
+}
+
+/// `docker.` and Prometheus' name, then `;label=value` for each label.
+fn tagged_name(sample: &Sample) -> String {
+    let mut name = format!("docker.{}", sample.name);
+    for (label, value) in &sample.labels {
+        let foreign = |char: char| !char.is_ascii_alphanumeric() && !"_-.".contains(char);
+        name.extend([";", label, "=", &value.replace(foreign, "_")]);
     }
     name
 }

@@ -43,9 +43,13 @@ fn etsy_statsd_has_exactly_what_a_hostile_exposition_says() {
         return;
     }
     let (_folder, scrape) = exposition_file();
-    let expected = Expected::from_zero(&exposition::samples(&scrape));
-    let etsy = etsy_after(&program::lines_from_zero("etsy", &scrape));
-    expected.check("hostile", etsy.counters(), etsy.gauges());
+    let samples = exposition::samples(&scrape);
+    for (dialect, expected) in
+        [("etsy", Expected::from_zero(&samples)), ("graphite", Expected::tagged_from_zero(&samples))]
+    {
+        let etsy = etsy_after(&program::lines_from_zero(dialect, &scrape));
+        expected.check(&format!("hostile {dialect}"), etsy.counters(), etsy.gauges());
+    }
     etsy_after(&program::lines_from_zero("datadog", &scrape));
 }
 

@@ -35,10 +35,10 @@ fn check_golden(name: &str, text: &str) {
 
 #[test]
 fn real_scrapes_become_the_golden_lines() {
-    for (format, name) in [("datadog", "convert-datadog.txt"), ("etsy", "convert-etsy.txt")] {
+    for format in ["datadog", "etsy", "graphite", "influx", "librato", "signalfx"] {
         let (code, stdout, stderr) = output(&["convert", IDLE, ACTIVE], &[("STATSD_FORMAT", format)]);
         assert_eq!((code, stderr.as_str()), (0, ""));
-        check_golden(name, &stdout);
+        check_golden(&format!("convert-{format}.txt"), &stdout);
     }
 }
 
@@ -81,7 +81,8 @@ fn every_wrong_setting_is_said_at_once() {
         assert_eq!((code, stdout.as_str()), (1, ""));
         assert_eq!(
             stderr,
-            "setting STATSD_FORMAT: got \"json\", takes datadog or etsy\n\
+            "setting STATSD_FORMAT: got \"json\", takes datadog, etsy, graphite, influx, librato or \
+             signalfx\n\
              setting INTERVAL: got \"never\", takes a duration from 10ms to 1h, such as 500ms, 10s or 1m\n"
         );
     }

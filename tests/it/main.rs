@@ -3,6 +3,7 @@
 
 mod agent;
 mod command_line;
+mod dialects;
 mod endpoint;
 mod fenced_client;
 mod fenced_server;
