@@ -92,6 +92,9 @@ pub const UDP_PACKET_BYTES_MAX: usize = 1432;
 /// The largest datagram over a unix socket, and the largest write of a stream: what the Datadog Agent
 /// reads at once.
 pub const UNIX_PACKET_BYTES_MAX: usize = 8192;
+/// The largest write to standard output, whatever `MAX_PACKET_BYTES` says: what a pipe with room takes
+/// whole and without blocking (`PIPE_BUF`, pipe(7)).
+pub const STDOUT_PACKET_BYTES_MAX: usize = 4096;
 
 impl Settings {
     /// Reads every setting through `lookup`, which returns a variable's value if it is set.
@@ -135,12 +138,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let log_level = self.read(&LOG_LEVEL, value::log_level);
         let scrape_addr = self.read(&SCRAPE_ADDR, ScrapeAddr::parse);
         let statsd_addr = statsd_addr?;
-        let default_packet_bytes = match statsd_addr {
-            StatsdAddr::Udp(_) => UDP_PACKET_BYTES_MAX,
+        let max_packet_bytes = match statsd_addr {
+            StatsdAddr::Udp(_) => max_packet_bytes?.unwrap_or(UDP_PACKET_BYTES_MAX),
             StatsdAddr::Tcp(_)
             | StatsdAddr::Unix(_)
             | StatsdAddr::Unixgram(_)
-            | StatsdAddr::Unixstream(_) => UNIX_PACKET_BYTES_MAX,
+            | StatsdAddr::Unixstream(_) => max_packet_bytes?.unwrap_or(UNIX_PACKET_BYTES_MAX),
+            StatsdAddr::Stdout => max_packet_bytes?.unwrap_or(usize::MAX).min(STDOUT_PACKET_BYTES_MAX),
         };
         Some(Settings {
             statsd_addr,
@@ -150,7 +154,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             interval: interval?,
             scrape_timeout: scrape_timeout?,
             histograms: histograms?,
-            max_packet_bytes: max_packet_bytes?.unwrap_or(default_packet_bytes),
+            max_packet_bytes,
             log_level: log_level?,
             scrape_addr: scrape_addr?,
         })
@@ -247,11 +251,20 @@ mod tests {
     }
 
     #[test]
-    fn unix_sockets_get_larger_datagrams_unless_set() {
-        let unix = ("STATSD_ADDR", "unix:///run/a.sock");
-        assert_eq!(settings(&[unix]).unwrap().max_packet_bytes, UNIX_PACKET_BYTES_MAX);
-        let set = settings(&[unix, ("MAX_PACKET_BYTES", "1000")]).unwrap();
-        assert_eq!(set.max_packet_bytes, 1000);
+    fn the_largest_datagram_is_that_of_the_transport_unless_set() {
+        for (address, packet_bytes, expected) in [
+            ("udp://agent", "auto", 1432),
+            ("udp://agent", "60000", 60_000),
+            ("tcp://agent", "auto", 8192),
+            ("unix:///run/a.sock", "auto", 8192),
+            ("unix:///run/a.sock", "1000", 1000),
+            ("stdout:", "auto", 4096),
+            ("stdout:", "1000", 1000),
+            ("stdout:", "60000", 4096),
+        ] {
+            let settings = settings(&[("STATSD_ADDR", address), ("MAX_PACKET_BYTES", packet_bytes)]);
+            assert_eq!(settings.unwrap().max_packet_bytes, expected, "{address} {packet_bytes}");
+        }
     }
 
     #[test]

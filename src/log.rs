@@ -4,14 +4,15 @@
 //! error, a line a record. While the engine is down nobody reads, and a write would block once the
 //! pipe is full, so a line is written only when the pipe has room and dropped otherwise; the next line
 //! that is written says how many were lost. Measured on engines 20.10 to 29: a line of 64 KiB ends the
-//! stream for good, so lines are cut far below that.
+//! stream for good, so lines are cut far below that. Where standard output is for the metrics
+//! (`STATSD_ADDR=stdout:`), all lines are on standard error.
 
 use std::cell::Cell;
 use std::io::Write;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::config::LogLevel;
+use crate::config::{LogLevel, Settings, StatsdAddr};
 
 /// The longest line, in bytes: what a pipe with room for one write takes without blocking (`PIPE_BUF`,
 /// pipe(7)).
@@ -21,15 +22,18 @@ const LINE_BYTES_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Log {
     level: LogLevel,
+    /// Standard output is for the metrics.
+    is_stdout_taken: bool,
     /// Lines lost since the last that was written.
     lost: Cell<u64>,
 }
 
 impl Log {
-    /// A log that shows `level` and what is more important.
+    /// The log that these settings ask for.
     #[must_use]
-    pub fn new(level: LogLevel) -> Self {
-        Self { level, lost: Cell::new(0) }
+    pub fn new(settings: &Settings) -> Self {
+        let is_stdout_taken = settings.statsd_addr == StatsdAddr::Stdout;
+        Self { level: settings.log_level, is_stdout_taken, lost: Cell::new(0) }
     }
 
     /// Something was lost, or a person is needed.
@@ -60,8 +64,10 @@ impl Log {
         }
         let line = line(message, self.lost.get());
         let written = match level {
-            LogLevel::Error | LogLevel::Warn => write_if_room(&mut std::io::stderr(), &line),
-            LogLevel::Info | LogLevel::Debug => write_if_room(&mut std::io::stdout(), &line),
+            LogLevel::Info | LogLevel::Debug if !self.is_stdout_taken => {
+                write_if_room(&mut std::io::stdout(), &line)
+            }
+            _ => write_if_room(&mut std::io::stderr(), &line),
         };
         self.lost.set(if written { 0 } else { self.lost.get() + 1 });
     }

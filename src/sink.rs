@@ -5,6 +5,7 @@
 //! [`Sink::send`], and [`Sink::confirm`] for what was sent last.
 
 mod socket;
+mod stdout;
 
 use std::fmt;
 use std::io;

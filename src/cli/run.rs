@@ -26,7 +26,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         let listener = plugin::bind(Path::new(plugin::SOCKET)).map_err(CliError::Bind)?;
         let (events, queue) = bounded(EVENTS_MAX);
         watch_signals(&executor, events.clone())?;
-        let log = Log::new(settings.log_level);
+        let log = Log::new(settings);
         log.info(concat!(
             env!("CARGO_PKG_NAME"),
             " ",
@@ -50,7 +50,7 @@ pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
         watch_signals(&executor, events.clone())?;
         // The queue is empty and its other end is held below.
         let _ = events.try_send(Event::Start);
-        let log = Log::new(settings.log_level);
+        let log = Log::new(settings);
         Collector::new(settings, &log).run(queue).await;
         Ok(())
     }))

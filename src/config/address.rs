@@ -8,6 +8,8 @@ use super::value;
 
 /// The port of StatsD servers and of the Datadog Agent.
 const STATSD_PORT: u16 = 8125;
+/// Standard output as an address.
+const STDOUT: &str = "stdout:";
 /// The longest path that fits a unix socket address (`sun_path` less its final zero, unix(7)).
 const UNIX_PATH_BYTES_MAX: usize = 107;
 
@@ -64,10 +66,15 @@ pub enum StatsdAddr {
     Unixgram(PathBuf),
     /// `unixstream:///PATH`: a stream socket on which every datagram has its length before it.
     Unixstream(PathBuf),
+    /// `stdout:`: lines on standard output.
+    Stdout,
 }
 
 impl StatsdAddr {
     pub(super) fn parse(text: &str) -> Option<Self> {
+        if text == STDOUT {
+            return Some(Self::Stdout);
+        }
         match text.split_once("://") {
             Some(("udp", rest)) => HostPort::parse(rest, Some(STATSD_PORT)).map(Self::Udp),
             Some(("tcp", rest)) => HostPort::parse(rest, Some(STATSD_PORT)).map(Self::Tcp),
@@ -88,6 +95,7 @@ impl fmt::Display for StatsdAddr {
             Self::Unix(path) => write!(out, "unix://{}", path.display()),
             Self::Unixgram(path) => write!(out, "unixgram://{}", path.display()),
             Self::Unixstream(path) => write!(out, "unixstream://{}", path.display()),
+            Self::Stdout => out.write_str(STDOUT),
         }
     }
 }
@@ -176,8 +184,11 @@ mod tests {
         check_statsd("unixgram:///a", Some("unixgram:///a"));
         check_statsd("unixstream:///a", Some("unixstream:///a"));
         check_statsd("tcp://agent", Some("tcp://agent:8125"));
+        check_statsd("stdout:", Some("stdout:"));
         for wrong in [
             "agent",
+            "stdout",
+            "stdout://",
             "udp://",
             "udp://a:0",
             "udp://a:x",

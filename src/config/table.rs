@@ -17,10 +17,11 @@ pub struct Setting {
 pub const STATSD_ADDR: Setting = Setting {
     name: "STATSD_ADDR",
     default: "",
-    takes: "udp://HOST[:PORT], HOST:PORT, tcp://HOST[:PORT], unix:///PATH, unixgram:///PATH or \
-            unixstream:///PATH",
-    help: "Where the metrics go. Empty: DD_DOGSTATSD_URL, else DD_AGENT_HOST and DD_DOGSTATSD_PORT, \
-           else udp://127.0.0.1:8125.",
+    takes: "udp://HOST[:PORT], HOST:PORT, tcp://HOST[:PORT], unix:///PATH, unixgram:///PATH, \
+            unixstream:///PATH or stdout:",
+    help: "Where the metrics go. stdout: is standard output (of a plugin that is the engine's log), and \
+           then the log is on standard error alone. Empty: DD_DOGSTATSD_URL, else DD_AGENT_HOST and \
+           DD_DOGSTATSD_PORT, else udp://127.0.0.1:8125.",
 };
 
 /// Datadog's own name for the target.
@@ -127,7 +128,8 @@ pub const MAX_PACKET_BYTES: Setting = Setting {
     name: "MAX_PACKET_BYTES",
     default: "auto",
     takes: "auto, or bytes from 256 to 65507",
-    help: "The largest datagram sent. auto is 1432 over UDP, else 8192.",
+    help: "The largest datagram sent. auto is 1432 over UDP, else 8192; on standard output it is 4096, and \
+           more is not possible.",
 };
 
 /// Verbosity of the log.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_io::Async;
 use smol::io::AsyncWriteExt;
 
+use super::stdout;
 use crate::config::{HostPort, StatsdAddr};
 use crate::limit::within;
 use crate::resolve::resolve;
@@ -22,6 +23,7 @@ pub(super) enum Socket {
     Tcp(Async<TcpStream>),
     /// Datagrams, each behind its length: 4 bytes, little-endian, as the Datadog Agent reads them.
     Unixstream(Async<UnixStream>),
+    Stdout,
 }
 
 /// A datagram was not sent.
@@ -60,6 +62,7 @@ impl Socket {
             },
             StatsdAddr::Unixgram(path) => connect_unixgram(path),
             StatsdAddr::Unixstream(path) => connect_unixstream(path, limit).await,
+            StatsdAddr::Stdout => Ok(Self::Stdout),
         }
     }
 
@@ -83,6 +86,7 @@ impl Socket {
                 let frame = [&length.to_le_bytes(), datagram].concat();
                 Ok(stream.write_all(&frame).await?)
             }
+            Self::Stdout => Ok(stdout::send(rustix::stdio::stdout(), datagram).await?),
         }
     }
 
@@ -94,7 +98,7 @@ impl Socket {
     /// Whether the server has closed the connection: what is written then is taken, and lost.
     pub(super) fn is_closed(&self) -> bool {
         match self {
-            Self::Udp(_) | Self::Unixgram(_) => false,
+            Self::Udp(_) | Self::Unixgram(_) | Self::Stdout => false,
             Self::Tcp(stream) => has_ended(stream.get_ref()),
             Self::Unixstream(stream) => has_ended(stream.get_ref()),
         }
@@ -108,7 +112,7 @@ impl Socket {
                 let _ = within(limit, socket.readable()).await;
                 socket.get_ref().take_error()?.map_or(Ok(()), Err)
             }
-            Self::Unixgram(_) => Ok(()),
+            Self::Unixgram(_) | Self::Stdout => Ok(()),
             Self::Tcp(stream) => {
                 let _ = within(limit, stream.readable()).await;
                 self.still_open()

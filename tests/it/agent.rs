@@ -20,16 +20,7 @@ struct Agent {
 
 impl Agent {
     fn start(endpoint: &Endpoint, statsd: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"))
-            .arg("agent")
-            .env_clear()
-            .env("SCRAPE_ADDR", format!("unix://{}", endpoint.socket().display()))
-            .env("STATSD_ADDR", statsd)
-            .env("INTERVAL", INTERVAL)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(endpoint, statsd).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let streams: [Box<dyn std::io::Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
@@ -55,6 +46,19 @@ impl Agent {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         assert!(self.child.0.wait().unwrap().success());
     }
+}
+
+fn command(endpoint: &Endpoint, statsd: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"));
+    command
+        .arg("agent")
+        .env_clear()
+        .env("SCRAPE_ADDR", format!("unix://{}", endpoint.socket().display()))
+        .env("STATSD_ADDR", statsd)
+        .env("INTERVAL", INTERVAL)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
 }
 
 fn server() -> (UdpSocket, String) {
@@ -85,6 +89,32 @@ fn differences_arrive_one_scrape_after_the_other() {
     let expected =
         format!("scraping unix://{} every 100ms, sending to {statsd}", endpoint.socket().display());
     assert_eq!(agent.line(), expected);
+}
+
+#[test]
+fn standard_output_has_the_metrics_and_standard_error_the_log() {
+    let endpoint = Endpoint::start(|number| vec![at_once(counter(10 + number))]);
+    let mut child = Running(command(&endpoint, "stdout:").spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first: Vec<_> = lines.by_ref().take(5).collect();
+    let g = |value: usize| format!("docker.g:{value}|g");
+    assert_eq!(first, [&*g(10), "docker.a.count:1|c", &*g(11), "docker.a.count:1|c", &*g(12)]);
+    let mut log = BufReader::new(child.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let expected = format!("scraping unix://{} every 100ms, sending to stdout:", endpoint.socket().display());
+    assert_eq!(log.next().unwrap(), expected);
+}
+
+#[test]
+fn standard_output_that_nobody_reads_holds_nothing_up() {
+    let body: String = (0..2000).map(|label| format!("g{{l=\"{label}\"}} 1\n")).collect();
+    let endpoint = Endpoint::start(move |_| vec![at_once(chunked(&body))]);
+    let mut agent =
+        Agent { child: Running(command(&endpoint, "stdout:").spawn().unwrap()), lines: mpsc::channel().1 };
+    let log = BufReader::new(agent.child.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut log = log.skip_while(|line| !line.contains("does not read"));
+    let line = log.next().unwrap();
+    assert!(line.starts_with("cannot send to stdout:: "), "{line}");
+    agent.terminate();
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Bench {
         let state = StateFile::new(state);
         let (events, queue) = bounded(8);
         let thread = std::thread::spawn(move || {
-            let log = Log::new(settings.log_level);
+            let log = Log::new(&settings);
             smol::block_on(Collector::under_engine(&settings, &log, state).run(queue));
         });
         events.send_blocking(Event::Start).unwrap();
