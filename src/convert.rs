@@ -8,6 +8,7 @@
 //! value: they take the quick way of `walk`. Every other line takes the exact way of `sample`, and what is
 //! learnt there makes it a known line of the next scrape.
 
+pub mod distribution;
 mod key;
 mod name;
 mod note;

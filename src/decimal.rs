@@ -243,6 +243,29 @@ impl Decimal {
         self.plus(Self { mantissa: -other.mantissa, exponent: other.exponent })
     }
 
+    /// What is in the middle, as exact as [`Self::plus`].
+    #[must_use]
+    pub fn midpoint(self, other: Self) -> Self {
+        let sum = self.plus(other);
+        Self::normal(i128::from(sum.mantissa) * 5, i32::from(sum.exponent) - 1)
+            .or_else(|| Self::from_f64(sum.to_f64() / 2.0))
+            .unwrap_or(sum)
+    }
+
+    /// The number without its fraction, within the bounds of a `u64`.
+    #[must_use]
+    pub fn whole(self) -> u64 {
+        let mantissa = u64::try_from(self.mantissa).unwrap_or(0);
+        let scale = 10_u64.checked_pow(self.exponent.unsigned_abs().into());
+        match scale {
+            Some(scale) if self.exponent < 0 => mantissa / scale,
+            Some(scale) => mantissa.saturating_mul(scale),
+            // A mantissa has fewer digits than such a scale.
+            None if self.exponent < 0 || mantissa == 0 => 0,
+            None => u64::MAX,
+        }
+    }
+
     fn exact_sum(self, other: Self) -> Option<Self> {
         if self.is_zero() {
             return Some(other);
@@ -456,6 +479,36 @@ mod tests {
             assert_eq!(shown(decimal(left).minus(decimal(right))), expected, "{left} - {right}");
         }
         assert_eq!(decimal("1e300").minus(decimal("1e-300")), decimal("1e300"));
+    }
+
+    #[test]
+    fn the_middle_is_exact() {
+        for (left, right, expected) in [
+            ("0", "0.005", "0.0025"),
+            ("0.005", "0.01", "0.0075"),
+            ("-10", "1", "-4.5"),
+            ("-1", "1", "0"),
+            ("2", "4", "3"),
+            ("999999999999999999", "1e18", "1000000000000000000"),
+        ] {
+            assert_eq!(shown(decimal(left).midpoint(decimal(right))), expected, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_stay_within_their_type() {
+        for (text, expected) in [
+            ("0", 0),
+            ("41.99", 41),
+            ("5e3", 5000),
+            ("-7", 0),
+            ("1e-300", 0),
+            ("0.000000000000000000001", 0),
+            ("18446744073709551615", u64::MAX),
+            ("1e300", u64::MAX),
+        ] {
+            assert_eq!(decimal(text).whole(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The encoder: one metric to one line, or to the two lines of a negative gauge.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use super::clean::{self, Charset, NAME_CHARS_MAX};
 use super::dialect::{Dialect, Format, Place};
+use super::rate::rate;
 use crate::decimal::Decimal;
 
 /// What a value is to the server.
@@ -13,6 +15,12 @@ pub enum Kind {
     Counter,
     /// Replaces what the server has.
     Gauge,
+    /// One of the values that the server makes percentiles of, observed so many times. DogStatsD alone
+    /// has a word for it; other servers would take it for a counter, so for them nothing is written.
+    Distribution {
+        /// At most [`LINE_OBSERVATIONS_MAX`](super::LINE_OBSERVATIONS_MAX).
+        observations: NonZeroU32,
+    },
 }
 
 /// A tag's key and value.
@@ -73,10 +81,13 @@ impl Encoder {
     /// Appends the metric's lines, each with its line feed. All of them belong into one datagram: a
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
     pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Vec<u8>) {
+        let place = self.dialect.place;
+        if place != Place::Field && matches!(metric.kind, Kind::Distribution { .. }) {
+            return;
+        }
         self.push_name(metric.name);
         let name_end = self.identity.len();
         self.push_tags(metric.tags);
-        let place = self.dialect.place;
         let (name, field) = match place {
             Place::Field => self.identity.split_at_checked(name_end).unwrap_or_default(),
             Place::Name | Place::Folded => (self.identity.as_str(), ""),
@@ -124,13 +135,19 @@ impl Encoder {
     }
 }
 
-/// Appends a value and its type.
+/// Appends a value, its type and its sample rate.
 pub(crate) fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
     value.write_to(out);
-    out.extend_from_slice(match kind {
-        Kind::Counter => b"|c",
-        Kind::Gauge => b"|g",
-    });
+    match kind {
+        Kind::Counter => out.extend_from_slice(b"|c"),
+        Kind::Gauge => out.extend_from_slice(b"|g"),
+        Kind::Distribution { observations } => {
+            out.extend_from_slice(b"|d");
+            if observations > NonZeroU32::MIN {
+                out.extend_from_slice(format!("|@{}", rate(observations)).as_bytes());
+            }
+        }
+    }
 }
 
 fn push_line(out: &mut Vec<u8>, name: &str, value: Decimal, kind: Kind, field: &str) {
@@ -195,6 +212,18 @@ mod tests {
         SIGNALFX.check("a", tags, Kind::Counter, "0.5", "docker.a[b=c,d=1.5]:0.5|c\n");
         for untagged in [ETSY, GRAPHITE, INFLUX, LIBRATO, SIGNALFX] {
             untagged.check_tags(&[], "");
+        }
+    }
+
+    #[test]
+    fn a_distribution_says_how_often_where_there_is_a_word_for_it() {
+        let observed = |count| Kind::Distribution { observations: NonZeroU32::new(count).unwrap() };
+        let tags = &[("b", "c")];
+        DATADOG.check("a", tags, observed(1), "0.5", "docker.a:0.5|d|#b:c\n");
+        DATADOG.check("a", tags, observed(3), "-0.5", "docker.a:-0.5|d|@0.3333333333333333|#b:c\n");
+        DATADOG.check("a", &[], observed(4), "2", "docker.a:2|d|@0.25\n");
+        for other in [ETSY, GRAPHITE, INFLUX, LIBRATO, SIGNALFX] {
+            other.check("a", tags, observed(3), "0.5", "");
         }
     }
 
