@@ -57,6 +57,8 @@ pub struct Converter {
     families: Families,
     series: Series,
     packets: Packets<Carried>,
+    /// The packets are those of a complete scrape. Those of one that broke off are of no use.
+    is_delivering: bool,
     start: Start,
     past: Past,
     source: Source,
@@ -153,6 +155,7 @@ impl Converter {
             families: Families::default(),
             series: Series::default(),
             packets: Packets::new(settings.max_packet_bytes),
+            is_delivering: false,
             start,
             past: Past::Nothing,
             source: Source::default(),
@@ -225,6 +228,7 @@ impl Converter {
     /// A new body begins. What was not taken of the one before is owed.
     pub fn begin(&mut self) {
         self.end_delivery();
+        self.packets.clear();
         let Reading { mut half, mut scratch, .. } = std::mem::take(&mut self.reading);
         half.clear();
         scratch.clear();
@@ -260,6 +264,7 @@ impl Converter {
             self.pushed(pushed, carried);
         }
         self.packets.finish();
+        self.is_delivering = true;
         self.past = Past::Scraped;
         self.expects_restart = false;
         let is_foreign = std::mem::take(&mut self.was_foreign);
@@ -310,6 +315,9 @@ impl Converter {
 
     /// Whatever was not taken will not be: it is owed.
     fn end_delivery(&mut self) {
+        if !std::mem::take(&mut self.is_delivering) {
+            return;
+        }
         for (carried, text) in self.packets.not_taken() {
             self.series.owe(carried.series, carried.amount(), text);
         }

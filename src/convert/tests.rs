@@ -196,6 +196,21 @@ fn an_incomplete_scrape_changes_nothing() {
 }
 
 #[test]
+fn a_body_that_broke_off_changes_nothing() {
+    let body = |value: &str| {
+        let samples = (0..20).map(|label| format!("a{{b=\"{label}\"}} {value}\n"));
+        format!("# TYPE a counter\n{}", samples.collect::<String>())
+    };
+    let mut converter = Converter::new(&settings(&[("MAX_PACKET_BYTES", "256")]), Start::FirstScrape);
+    converter.convert(body("5").as_bytes()).unwrap();
+    converter.begin();
+    converter.feed(body("6").as_bytes());
+    assert_eq!(converter.owing(), 0);
+    let sent = convert(&mut converter, &body("6"));
+    assert_eq!((sent.lines().count(), sent.matches(":1|c").count()), (20, 20));
+}
+
+#[test]
 fn a_malformed_line_costs_only_itself() {
     let body = format!("b{{ 1\n{}# TYPE x unknown\nx 1\n", counter("6"));
     assert_eq!(last(&[], Start::FirstScrape, &[&counter("5"), &body]), "docker.a.count:1|c\ndocker.x:1|g\n");
