@@ -259,6 +259,17 @@ fn a_scrape_without_a_start_time_does_not_hide_a_restart() {
 }
 
 #[test]
+fn what_says_where_a_scrape_is_from_is_read_whatever_its_type() {
+    let body = |start: &str| {
+        let info = "# TYPE engine_daemon_engine_info counter\nengine_daemon_engine_info 1\n";
+        let start = format!("# TYPE process_start_time_seconds counter\nprocess_start_time_seconds {start}\n");
+        format!("{}{info}engine_daemon_engine_cpus_cpus 2\n{start}", counter("7"))
+    };
+    let sent = last(&[], Start::FirstScrape, &[&body("100"), &body("100"), &body("200")]);
+    assert!(sent.starts_with("docker.a.count:7|c\n"), "{sent}");
+}
+
+#[test]
 fn growth_of_a_refused_datagram_is_in_the_next_difference() {
     let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
     converter.convert(counter("5").as_bytes()).unwrap();

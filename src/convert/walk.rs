@@ -71,6 +71,9 @@ impl Converter {
             return None;
         }
         let note = Note(known.note());
+        if note.is_watched() {
+            return None;
+        }
         let kind = match note.known() {
             Known::Comment => {
                 self.series.accept();
@@ -88,7 +91,7 @@ impl Converter {
         let (value, value_bytes) = value_and_end(rest.get(head_bytes..)?)?;
         match kind {
             Known::Counter if self.series.is_unchanged(&known, value) => self.series.accept(),
-            Known::Ignored if !note.is_watched() => self.series.accept(),
+            Known::Ignored => self.series.accept(),
             Known::Counter if note.is_plain() => {
                 let identity = self.series.expected_identity();
                 let line = Line {
@@ -103,7 +106,7 @@ impl Converter {
                     self.write_plain(rest, head_bytes, note, Some(Carried::new(identity, owed)), owed);
                 }
             }
-            Known::Gauge if note.is_plain() && !note.is_watched() => {
+            Known::Gauge if note.is_plain() => {
                 self.series.accept();
                 self.write_plain(rest, head_bytes, note, None, value);
             }
