@@ -67,6 +67,9 @@ pub struct Known {
     marks: u8,
 }
 
+/// The length of no head: such a line is known, but nowhere expected.
+pub const NOT_EXPECTED: u16 = 0;
+
 /// It is one of a cumulative series.
 const CUMULATIVE: u8 = 1;
 /// Its series owes.
@@ -248,7 +251,13 @@ impl Series {
         if let (Seen::WIDE, Some(value)) = (packed, seen) {
             self.wide.insert(identity, value);
         }
-        self.lines.push(Known { head: identity, seen: packed, head_bytes: 0, note: 0, marks: CUMULATIVE });
+        self.lines.push(Known {
+            head: identity,
+            seen: packed,
+            head_bytes: NOT_EXPECTED,
+            note: 0,
+            marks: CUMULATIVE,
+        });
         self.reading.known = self.lines.len();
     }
 
@@ -439,7 +448,7 @@ impl Series {
         };
         let before = known.and_then(|place| self.lines.get(place)).copied();
         if let (Some(before), Place::Expected, None) = (before, place, self.reading.prefix)
-            && (before.head, before.note) == (line.head, line.note)
+            && (before.head, before.head_bytes, before.note) == (line.head, line.head_bytes, line.note)
         {
             if let (Some(seen), Ok(place)) = (seen, u32::try_from(next)) {
                 self.reading.changes.push(Change { place, seen });
@@ -537,6 +546,8 @@ impl Series {
                 if self.reading.continuity == Continuity::Restarted {
                     line.seen = Seen::of(Decimal::ZERO);
                 }
+                // It stands behind lines that it did not stand behind, so its note may be wrong there.
+                line.head_bytes = NOT_EXPECTED;
                 self.push(line, identity);
             }
         }

@@ -229,6 +229,12 @@ fn a_malformed_line_does_not_make_its_series_new() {
     assert_eq!(sent(&["# TYPE a counter\na NaN\nb 1\n", before]), "");
 }
 
+#[test]
+fn a_series_kept_beside_a_malformed_line_still_needs_its_type() {
+    let bodies = ["# TYPE a counter\na 5\n", "x{ 1\na 7\n", "a 8\na 9\n"];
+    assert_eq!(last(&[], Start::FirstScrape, &bodies), "docker.a:8|g\ndocker.a:9|g\n");
+}
+
 /// The last difference when the engine's start and the machine's boot move like this.
 fn after_moves(start: i64, boot: (&str, i64)) -> String {
     let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
@@ -262,7 +268,8 @@ fn a_scrape_without_a_start_time_does_not_hide_a_restart() {
 fn what_says_where_a_scrape_is_from_is_read_whatever_its_type() {
     let body = |start: &str| {
         let info = "# TYPE engine_daemon_engine_info counter\nengine_daemon_engine_info 1\n";
-        let start = format!("# TYPE process_start_time_seconds counter\nprocess_start_time_seconds {start}\n");
+        let start =
+            format!("# TYPE process_start_time_seconds counter\nprocess_start_time_seconds {start}\n");
         format!("{}{info}engine_daemon_engine_cpus_cpus 2\n{start}", counter("7"))
     };
     let sent = last(&[], Start::FirstScrape, &[&body("100"), &body("100"), &body("200")]);
