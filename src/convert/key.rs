@@ -18,14 +18,23 @@ pub(super) fn canonical<'a>(labels: &Labels<'a>) -> Vec<Label<'a>> {
 
 /// Writes the head of a sample in its one canonical form.
 pub(super) fn write_head(name: &str, labels: &[Label<'_>], head: &mut String) {
-    head.push_str(name);
+    push_name(head, name);
     for (index, (name, value)) in labels.iter().enumerate() {
         head.push(if index == 0 { '{' } else { ',' });
-        head.push_str(name);
+        push_name(head, name);
         head.push('=');
         push_quoted(head, value);
     }
     head.push_str(if labels.is_empty() { " " } else { "} " });
+}
+
+/// A name that is not plain stands in quotes: else it could say what labels say.
+fn push_name(out: &mut String, name: &str) {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':')) {
+        out.push_str(name);
+    } else {
+        push_quoted(out, name);
+    }
 }
 
 fn push_quoted(out: &mut String, text: &str) {

@@ -164,6 +164,14 @@ fn labels_in_another_order_are_the_same_series() {
 }
 
 #[test]
+fn a_quoted_name_cannot_be_taken_for_labels() {
+    let names = "# TYPE a counter\n# TYPE \"a{x=\\\"1\\\"}\" counter\na{x=\"1\"} 2\n{\"a{x=\\\"1\\\"}\"} 3\n";
+    check(&[], names, &["docker.a.count:2|c|#x:1", "docker.a_x__1__.count:3|c"]);
+    let labels = "# TYPE a counter\na{x=\"1\",y=\"2\"} 2\na{\"x=\\\"1\\\",y\"=\"2\"} 3\n";
+    check(&[], labels, &["docker.a.count:2|c|#x:1,y:2", "docker.a.count:3|c|#x__1__y:2"]);
+}
+
+#[test]
 fn a_changed_start_time_resets_every_counter() {
     let body = |start: &str, value: &str| format!("{}process_start_time_seconds {start}\n", counter(value));
     let sent = |start: &str| {
