@@ -91,6 +91,8 @@ struct Reading {
     source: Source,
     has_info: bool,
     has_cpus: bool,
+    /// Series whose growth is larger than a datagram: owing it would only keep it for ever.
+    unsendable: Vec<Fingerprint>,
     /// Text that is written again and again.
     scratch: String,
 }
@@ -263,6 +265,7 @@ impl Converter {
             let pushed = self.packets.push(carried, |out| out.extend_from_slice(&debt.text));
             self.pushed(pushed, carried);
         }
+        self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
         self.packets.finish();
         self.is_delivering = true;
         self.past = Past::Scraped;
@@ -330,10 +333,7 @@ impl Converter {
             Pushed::Packed => self.reading.counts.metrics += 1,
             Pushed::TooLarge => {
                 self.reading.counts.too_large += 1;
-                // It will never fit, so owing it would only keep it for ever.
-                if let Some(carried) = carried {
-                    self.series.settle(carried.series);
-                }
+                self.reading.unsendable.extend(carried.map(|carried| carried.series));
             }
         }
     }

@@ -315,6 +315,16 @@ fn what_is_larger_than_a_datagram_is_counted_and_not_owed() {
 }
 
 #[test]
+fn what_an_incomplete_scrape_cannot_send_is_still_owed() {
+    let starting = format!("{}engine_daemon_engine_cpus_cpus 0\n", counter("1e300"));
+    let mut converter = Converter::new(&settings(&[("MAX_PACKET_BYTES", "256")]), Start::FirstScrape);
+    converter.convert(counter("5").as_bytes()).unwrap();
+    converter.convert(counter("6").as_bytes()).unwrap();
+    converter.convert(starting.as_bytes()).unwrap_err();
+    assert_eq!(convert(&mut converter, &counter("8")), "docker.a.count:3|c\n");
+}
+
+#[test]
 fn a_sample_that_stands_twice_counts_once() {
     let mut converter = Converter::new(&settings(&[]), Start::Zero);
     for expected in ["docker.a.count:1|c\n", ""] {
