@@ -7,11 +7,13 @@ use super::note::{Known, Note};
 use super::{Carried, Converter, SAMPLES_MAX, name};
 use crate::config::Histograms;
 use crate::decimal::{Decimal, Number};
-use crate::exposition::{self, LineError, Role, Sample};
+use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample};
 use crate::fingerprint::Fingerprint;
-use crate::series::{Line, Place};
+use crate::series::{Line, NOT_EXPECTED, Place};
 use crate::statsd::{Format, Kind, Metric};
 
+/// The longest head that is expected: the quick way reads at most 47 bytes of value and timestamp behind it.
+const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
 /// How many lines may be passed over and looked at for one that declares a family.
 const PASSED_OVER_MAX: usize = 64;
 
@@ -45,8 +47,8 @@ impl Converter {
 
     /// A line without a value: all of it is its head.
     fn comment(&mut self, line: &[u8], note: Note) -> Place {
-        let Ok(head_bytes) = u16::try_from(line.len()) else { return Place::New };
         let head = self.fingerprints.of(line);
+        let head_bytes = expected_bytes(line.len());
         let line = Line { head, head_bytes, identity: head, note: note.0, is_cumulative: false };
         let place = self.find(&line);
         self.series.see(place, &line);
@@ -122,8 +124,7 @@ impl Converter {
         let identity = if sample.is_canonical { head } else { self.identity(sample) };
         let line = |note: Note| Line {
             head,
-            // A line is not longer than this.
-            head_bytes: u16::try_from(sample.head_bytes).unwrap_or(u16::MAX),
+            head_bytes: expected_bytes(sample.head_bytes),
             identity,
             note: note.0,
             is_cumulative: note.known() == Known::Counter,
@@ -199,6 +200,12 @@ impl Converter {
         let pushed = self.packets.push(carried, |out| encoder.encode(&metric, out));
         self.pushed(pushed, carried);
     }
+}
+
+/// What is remembered of a head's length. With a long one, a value could make the line too long, which only the
+/// exact way sees.
+fn expected_bytes(head_bytes: usize) -> u16 {
+    u16::try_from(head_bytes).ok().filter(|_| head_bytes <= HEAD_BYTES_MAX).unwrap_or(NOT_EXPECTED)
 }
 
 /// An engine's identity; missing while an engine starts (engines 20.10 to 29).

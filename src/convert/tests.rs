@@ -273,6 +273,25 @@ fn a_scrape_without_a_start_time_does_not_hide_a_restart() {
 }
 
 #[test]
+fn a_line_that_grows_too_long_is_malformed() {
+    let body = |value: &str| format!("{}a{{b=\"{}\"}} {value}\n", counter("1"), "x".repeat(65_520));
+    let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+    for (value, malformed) in [("1", 0), ("1 123456", 0), ("1 1234567", 1)] {
+        assert_eq!(converter.convert(body(value).as_bytes()).unwrap().counts.malformed, malformed, "{value}");
+    }
+}
+
+#[test]
+fn a_long_type_line_that_is_gone_declares_nothing() {
+    let declared = format!("# TYPE a{:1$}counter\n", "", 65_535 - 15);
+    let others = "# TYPE b counter\nb 1\nb_total 1\n";
+    let bodies =
+        [format!("{declared}{others}a 1\n"), format!("{others}b_sum 1\nb_total{{c=\"d\"}} 1\na 1\n")];
+    let sent = last(&[], Start::Zero, &bodies.each_ref().map(String::as_str));
+    assert_eq!(sent, "docker.b_sum:1|g\ndocker.b.count:1|c|#c:d\ndocker.a:1|g\n");
+}
+
+#[test]
 fn what_says_where_a_scrape_is_from_is_read_whatever_its_type() {
     let body = |start: &str| {
         let info = "# TYPE engine_daemon_engine_info counter\nengine_daemon_engine_info 1\n";
