@@ -22,8 +22,9 @@ use crate::fingerprint::{Fingerprint, FingerprintMap};
 use index::Index;
 use seen::{Meaning, Seen};
 
-/// The most lines kept, those of the scrape being read apart.
-pub const LINES_MAX: usize = index::PLACES_MAX / 2;
+/// The most lines of a scrape. While one is read, those of the one before have places too.
+pub const LINES_MAX: usize = 4_000_000;
+const _: () = assert!(2 * LINES_MAX <= index::PLACES_MAX);
 /// How many lines behind the expected one are looked at before all are.
 const LOOK_AHEAD: usize = 8;
 
@@ -477,8 +478,10 @@ impl Series {
         }
     }
 
+    /// Whether one more line of the scrape being read can be kept.
     fn has_room(&self) -> bool {
-        self.lines.len() - self.reading.known < LINES_MAX
+        let Reading { known, next, prefix, .. } = self.reading;
+        prefix.unwrap_or(next) + self.lines.len() - known < LINES_MAX
     }
 
     /// The known line at `place` stands here, and is not to be found again.
@@ -540,7 +543,7 @@ impl Series {
                 continue;
             }
             let identity = self.identity(place);
-            if had_all {
+            if had_all || !self.has_room() {
                 self.wide.remove(&identity);
             } else {
                 if self.reading.continuity == Continuity::Restarted {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Reading, SAMPLES_MAX};
 use crate::exposition::LineError;
+use crate::series::LINES_MAX;
 
 /// What one complete scrape became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Counts {
 pub enum Incomplete {
     /// No sample at all.
     Empty,
-    /// More than [`SAMPLES_MAX`] samples.
+    /// More than [`SAMPLES_MAX`] samples, or [`LINES_MAX`] lines.
     TooLong,
     /// It was read in the belief that it came from the process of the scrape before, and did not (or the other
     /// way round), so its counts are wrong. The next reading, of the same body or of a new one, starts from what it says.
@@ -61,7 +62,9 @@ impl fmt::Display for Incomplete {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => out.write_str("the body holds no sample"),
-            Self::TooLong => write!(out, "the body holds more than {SAMPLES_MAX} samples"),
+            Self::TooLong => {
+                write!(out, "the body holds more than {SAMPLES_MAX} samples or {LINES_MAX} lines")
+            }
             Self::OtherProcess => out.write_str("each scrape comes from another process"),
             Self::EngineStarting => {
                 out.write_str("the engine is still starting (engine_daemon_engine_info is missing)")
@@ -83,7 +86,9 @@ impl Reading {
             Some((first, error)) if counts.malformed > counts.samples => {
                 Err(Incomplete::Malformed { lines: counts.malformed, first, error })
             }
-            _ if counts.samples + counts.malformed > SAMPLES_MAX => Err(Incomplete::TooLong),
+            _ if counts.samples + counts.malformed > SAMPLES_MAX || self.lines > LINES_MAX => {
+                Err(Incomplete::TooLong)
+            }
             _ if counts.samples == 0 => Err(Incomplete::Empty),
             _ if self.has_cpus && !self.has_info => Err(Incomplete::EngineStarting),
             _ => Ok(()),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::decimal::Decimal;
+use crate::series::LINES_MAX;
 
 fn settings(vars: &[(&str, &str)]) -> Settings {
     Settings::from_vars("host-1", |name| {
@@ -377,4 +378,18 @@ fn samples_are_bounded() {
     (0..100).for_each(|_| converter.feed(piece.as_bytes()));
     converter.feed(b"a 1");
     assert_eq!(converter.finish(None), Err(Incomplete::TooLong));
+}
+
+#[test]
+fn lines_are_bounded() {
+    let mut converter = Converter::new(&settings(&[]), Start::Zero);
+    let piece = "\n".repeat(LINES_MAX / 100);
+    let mut convert = |last: &str| {
+        converter.begin();
+        (0..100).for_each(|_| converter.feed(piece.as_bytes()));
+        converter.feed(last.as_bytes());
+        converter.finish(None).map(|report| report.counts.samples)
+    };
+    assert_eq!(convert("a 1"), Err(Incomplete::TooLong));
+    assert_eq!(convert(""), Err(Incomplete::Empty));
 }

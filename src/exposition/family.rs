@@ -83,7 +83,7 @@ pub struct Families {
     last: Option<(Fingerprint, Role)>,
 }
 
-/// The most families kept; those declared behind them are not known.
+/// The most declarations kept; families declared behind them are not known.
 pub const FAMILIES_MAX: usize = 1 << 18;
 
 impl Families {
@@ -118,8 +118,9 @@ impl Families {
         self.depart();
         let family = fingerprints.of(family.as_bytes());
         self.catch_up();
-        if self.kinds.len() < FAMILIES_MAX {
-            self.own.get_or_insert_default().push((family, kind));
+        let own = self.own.get_or_insert_default();
+        if self.passed + own.len() < FAMILIES_MAX {
+            own.push((family, kind));
             self.kinds.insert(family, kind);
         }
     }
@@ -170,7 +171,9 @@ impl Families {
     }
 
     fn catch_up(&mut self) {
-        let passed = self.known.get(self.asked..self.passed).unwrap_or_default();
+        // Those behind the last one kept are passed too.
+        let end = self.passed.min(self.known.len());
+        let passed = self.known.get(self.asked..end).unwrap_or_default();
         self.kinds.extend(passed.iter().copied());
         self.asked = self.passed;
     }

@@ -237,6 +237,22 @@ fn a_scrape_in_the_order_of_the_last_has_the_same_roles() {
 }
 
 #[test]
+fn families_are_bounded_and_those_that_are_kept_stay_known() {
+    let fingerprints = Fingerprints::with_key(1);
+    let mut families = Families::default();
+    families.begin();
+    families.declare("a", Kind::Counter, &fingerprints);
+    (0..FAMILIES_MAX).for_each(|_| families.declare("b", Kind::Counter, &fingerprints));
+    families.declare("c", Kind::Counter, &fingerprints);
+    assert_eq!(families.role("c", &fingerprints), Role::Untyped);
+    families.finish();
+    families.begin();
+    (0..FAMILIES_MAX + 2).for_each(|_| families.pass());
+    assert_eq!(families.role("a", &fingerprints), Role::Counter);
+    assert_eq!(families.role("c", &fingerprints), Role::Untyped);
+}
+
+#[test]
 fn a_scrape_that_was_not_finished_leaves_the_families_as_they_were() {
     let fingerprints = Fingerprints::with_key(1);
     let mut families = Families::default();

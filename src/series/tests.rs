@@ -242,3 +242,14 @@ fn numbers_that_need_more_room_are_exact_too() {
         &["0", "9", "29999000000000000000000", "10000000000000000000000", &format!("5{}", "0".repeat(299))],
     );
 }
+
+#[test]
+fn what_is_kept_beside_malformed_lines_is_bounded() {
+    let mut series = Series::default();
+    (0..LINES_MAX as u64).for_each(|identity| series.resume(Record { identity, seen: None }));
+    series.begin(Continuity::Continued);
+    let other = Line { is_cumulative: false, ..line(7) };
+    (0..5).for_each(|_| series.see(Place::New, &other));
+    finish(&mut series, &[], false, false);
+    assert_eq!(series.len(), LINES_MAX - 5);
+}
