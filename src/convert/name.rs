@@ -86,7 +86,7 @@ pub(super) fn bound(text: &str) -> Cow<'_, str> {
     if float == 0.0 {
         return Cow::Borrowed("0");
     }
-    let shown = format!("{float:?}");
+    let shown = format!("{float:?}").to_ascii_lowercase();
     match shown.split_once('e') {
         Some((mantissa, exponent)) => {
             let (sign, digits) = match exponent.strip_prefix('-') {
@@ -159,6 +159,8 @@ mod tests {
             ("1e15", "1000000000000000.0"),
             ("1e16", "1e+16"),
             ("-1", "-1.0"),
+            ("NaN", "nan"),
+            ("-Inf", "-inf"),
             ("odd", "odd"),
         ] {
             assert_eq!(bound(text), expected);
