@@ -60,6 +60,11 @@ demo-engine *ARGS: plugin
 test:
     cargo test --workspace --no-fail-fast
 
+# Compare the converter with the slow reference: a million samples, a hundred thousand random sequences
+[group('test')]
+test-identical:
+    cargo test --release --test it identical -- --ignored
+
 # Send real scrapes to real StatsD servers: Etsy's, Datadog's, collectd
 [group('test')]
 test-agents:

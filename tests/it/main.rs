@@ -7,8 +7,11 @@ mod dialects;
 mod endpoint;
 mod fenced_client;
 mod fenced_server;
+mod identical;
 mod law;
 mod peers;
+#[path = "../support/reference.rs"]
+mod reference;
 mod restarts;
 mod sinks;
 

@@ -1,0 +1,133 @@
+//! Numbers of the reference: exact as far as 18 digits go, and beyond that the double that is nearest.
+
+/// The most digits of an exact number.
+const DIGITS_MAX: usize = 18;
+/// The largest power of ten of a number that is taken as it is written.
+const POWER_MAX: u32 = 380;
+
+/// `mantissa * 10^power`, the mantissa without trailing zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    mantissa: i128,
+    power: i32,
+}
+
+/// The value of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value {
+    Finite(Number),
+    NotFinite,
+}
+
+impl Value {
+    /// `None` if the text is no number.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if ["nan", "inf", "infinity"].contains(&unsigned.to_ascii_lowercase().as_str()) {
+            return Some(Self::NotFinite);
+        }
+        let (digits, power) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let digits = format!("{whole}{fraction}");
+        let power_digits = power.strip_prefix(['+', '-']).unwrap_or(power);
+        if ![&digits, power_digits].iter().all(|text| is_digits(text)) {
+            return None;
+        }
+        let digits = digits.trim_start_matches('0');
+        if digits.is_empty() {
+            return Some(Self::Finite(Number::ZERO));
+        }
+        // A power that is no i32 is beyond every limit.
+        let power = power.parse().unwrap_or(i32::MAX).saturating_sub(i32::try_from(fraction.len()).unwrap());
+        if digits.len() > DIGITS_MAX || power.unsigned_abs() > POWER_MAX {
+            return Some(Number::nearest(text.parse().unwrap()).map_or(Self::NotFinite, Self::Finite));
+        }
+        let mantissa: i128 = digits.parse().unwrap();
+        let sign = if text.starts_with('-') { -1 } else { 1 };
+        Some(Self::Finite(Number { mantissa: sign * mantissa, power }.short()))
+    }
+
+    pub(super) fn finite(self) -> Option<Number> {
+        match self {
+            Self::Finite(number) => Some(number),
+            Self::NotFinite => None,
+        }
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl Number {
+    pub(super) const ZERO: Self = Self { mantissa: 0, power: 0 };
+    pub(super) const ONE: Self = Self { mantissa: 1, power: 0 };
+
+    /// The shortest number that reads as this double; `None` if it is not finite.
+    fn nearest(float: f64) -> Option<Self> {
+        let text = format!("{float:e}");
+        float.is_finite().then(|| Value::parse(&text).unwrap().finite().unwrap())
+    }
+
+    fn double(self) -> f64 {
+        format!("{}e{}", self.mantissa, self.power).parse().unwrap()
+    }
+
+    fn short(mut self) -> Self {
+        if self.mantissa == 0 {
+            return Self::ZERO;
+        }
+        while self.mantissa % 10 == 0 {
+            self.mantissa /= 10;
+            self.power += 1;
+        }
+        self
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        let power = self.power.min(other.power);
+        let (own_shift, other_shift) = (self.power.abs_diff(power), other.power.abs_diff(power));
+        // Two digits further apart than this cannot meet in a sum of 18 digits, unless one number is zero.
+        if own_shift.max(other_shift) <= 20 {
+            let mantissa = self.mantissa * 10_i128.pow(own_shift) + other.mantissa * 10_i128.pow(other_shift);
+            let sum = Self { mantissa, power }.short();
+            if sum.mantissa.unsigned_abs().to_string().len() <= DIGITS_MAX {
+                return sum;
+            }
+        }
+        match (self.mantissa, other.mantissa) {
+            (0, _) => other,
+            (_, 0) => self,
+            _ => Self::nearest(self.double() + other.double()).unwrap_or(self),
+        }
+    }
+
+    pub(super) fn minus(self, other: Self) -> Self {
+        self.plus(Self { mantissa: -other.mantissa, ..other })
+    }
+
+    pub(super) fn magnitude(self) -> Self {
+        Self { mantissa: self.mantissa.abs(), ..self }
+    }
+
+    pub(super) fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    pub(super) fn is_below(self, other: Self) -> bool {
+        self.minus(other).mantissa < 0
+    }
+
+    /// Plain decimal text.
+    pub(super) fn text(self) -> String {
+        let sign = if self.mantissa < 0 { "-" } else { "" };
+        let digits = self.mantissa.unsigned_abs().to_string();
+        let places = usize::try_from(-self.power).unwrap_or(0);
+        if places == 0 {
+            return format!("{sign}{digits}{}", "0".repeat(self.power.unsigned_abs() as usize));
+        }
+        let digits = format!("{digits:0>width$}", width = places + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - places);
+        format!("{sign}{whole}.{fraction}")
+    }
+}
