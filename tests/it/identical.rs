@@ -7,6 +7,7 @@
 mod bodies;
 mod edits;
 
+use std::mem;
 use std::time::SystemTime;
 
 use docker_metrics_statsd::config::Settings;
@@ -16,7 +17,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::reference::Reference;
 use bodies::{Endpoint, Random};
-use edits::Step;
+use edits::{Edit, Step};
 
 /// The settings that lines depend on.
 const SETTINGS: [&[(&str, &str)]; 5] = [
@@ -32,7 +33,8 @@ const SETTINGS: [&[(&str, &str)]; 5] = [
 struct Around {
     /// The plugin ends and starts again before it.
     restarts: bool,
-    /// A scrape before it failed when this much of the body had come.
+    /// A scrape before it broke off when this much had come, of the body or (where that is even) of the one before,
+    /// grown.
     fails_after: Option<usize>,
     /// The body comes in pieces, cut by this; whole if `None`.
     cuts: Option<u64>,
@@ -57,6 +59,8 @@ struct Pair {
     start: Start,
     fast: Converter,
     slow: Reference,
+    /// The last one.
+    body: Vec<u8>,
 }
 
 impl Pair {
@@ -65,7 +69,7 @@ impl Pair {
             |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let settings = Settings::from_vars("", value).unwrap();
         let (fast, slow) = (Converter::new(&settings, start), Reference::new(&settings, start));
-        Self { settings, start, fast, slow }
+        Self { settings, start, fast, slow, body: Vec::new() }
     }
 
     /// Each body in turn, with whatever else may happen around it.
@@ -84,9 +88,12 @@ impl Pair {
         if around.restarts {
             self.restart();
         }
+        let before = mem::replace(&mut self.body, body.to_vec());
         if let Some(bytes) = around.fails_after {
+            let mut broken = if bytes.is_multiple_of(2) { before } else { body.to_vec() };
+            Edit::Grow { by: 1 }.apply(&mut broken);
             self.fast.begin();
-            self.fast.feed(&body[..bytes.min(body.len())]);
+            self.fast.feed(&broken[..bytes.min(broken.len())]);
         }
         let report = match around.cuts {
             None => self.fast.convert(body),
