@@ -93,8 +93,9 @@ struct Reading {
     has_cpus: bool,
     /// Series whose growth is larger than a datagram: owing it would only keep it for ever.
     unsendable: Vec<Fingerprint>,
-    /// Text that is written again and again.
-    scratch: String,
+    /// Texts that are written again and again.
+    head: String,
+    line_text: Vec<u8>,
 }
 
 /// Growth that a line carries.
@@ -231,10 +232,9 @@ impl Converter {
     pub fn begin(&mut self) {
         self.end_delivery();
         self.packets.clear();
-        let Reading { mut half, mut scratch, .. } = std::mem::take(&mut self.reading);
+        let Reading { mut half, head, line_text, .. } = std::mem::take(&mut self.reading);
         half.clear();
-        scratch.clear();
-        self.reading = Reading { half, scratch, ..Reading::default() };
+        self.reading = Reading { half, head, line_text, ..Reading::default() };
         self.families.begin();
         self.series.begin(match self.expects_restart {
             _ if self.past == Past::Nothing && self.start == Start::FirstScrape => Continuity::Baseline,
@@ -262,7 +262,7 @@ impl Converter {
         gone.sort_by(|(_, left), (_, right)| left.text.cmp(&right.text));
         for (series, debt) in gone {
             let carried = Some(Carried::new(series, debt.amount));
-            let pushed = self.packets.push(carried, |out| out.extend_from_slice(&debt.text));
+            let pushed = self.packets.push(carried, |out| out.push_slice(&debt.text));
             self.pushed(pushed, carried);
         }
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));

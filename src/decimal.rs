@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::wide;
+use crate::wide::{self, Pen};
 
 /// The most digits of a mantissa.
 const DIGITS_MAX: usize = 18;
@@ -19,7 +19,7 @@ const SHIFT_MAX: u32 = 20;
 /// Beyond these a double is zero or infinite (IEEE 754: 4.9e-324 to 1.8e308), whatever its digits.
 const EXPONENT_MAX: i32 = 400;
 /// Enough for 5e-324 written out with 18 digits.
-const TEXT_BYTES_MAX: usize = 400;
+pub(crate) const TEXT_BYTES_MAX: usize = 400;
 
 /// `mantissa * 10^exponent`, without trailing zeros in the mantissa, so that equal numbers are equal
 /// field by field.
@@ -29,7 +29,7 @@ pub struct Decimal {
     exponent: i16,
 }
 
-/// An unsigned decimal at the start of a text.
+/// A decimal at the start of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leading {
     /// Its value.
@@ -114,38 +114,61 @@ impl Decimal {
     /// Zero.
     pub const ZERO: Self = Self { mantissa: 0, exponent: 0 };
 
-    /// Reads the usual number quickly: digits, perhaps a fraction, perhaps an exponent, all in 18 digits.
+    /// Reads the usual number quickly: digits, perhaps a sign, a fraction and an exponent, all in 18 digits.
     /// `None` where there is anything else, which [`Number::parse`] may still read.
+    #[inline]
     #[must_use]
     pub fn leading(text: &[u8]) -> Option<Leading> {
-        let (mut mantissa, whole) = digits(text, 0)?;
+        let word = wide::word(text, 0);
+        let bytes = wide::leading_digits(word);
+        // The byte behind the digits is in the word too.
+        if (1..wide::WORD).contains(&bytes) && wide::byte(word, bytes) <= b' ' {
+            return Some(Leading { value: Self::short(wide::number(word, bytes), 0), bytes });
+        }
+        Self::leading_long(text)
+    }
+
+    #[inline(never)]
+    fn leading_long(text: &[u8]) -> Option<Leading> {
+        let is_negative = text.first() == Some(&b'-');
+        let unsigned = text.get(usize::from(is_negative)..)?;
+        let (mut mantissa, whole) = digits(unsigned, 0)?;
         let (mut bytes, mut count, mut exponent) = (whole, whole, 0_i16);
-        if text.get(bytes) == Some(&b'.') {
-            let (longer, fraction) = digits(text.get(bytes + 1..)?, mantissa)?;
+        if unsigned.get(bytes) == Some(&b'.') {
+            let (longer, fraction) = digits(unsigned.get(bytes + 1..)?, mantissa)?;
             (mantissa, count, bytes) = (longer, count + fraction, bytes + 1 + fraction);
             exponent = -i16::try_from(fraction).ok()?;
         }
         if count == 0 || count > DIGITS_MAX {
             return None;
         }
-        if let Some(b'e' | b'E') = text.get(bytes) {
-            let (is_negative, sign) = match text.get(bytes + 1)? {
+        if let Some(b'e' | b'E') = unsigned.get(bytes) {
+            let (is_small, sign) = match unsigned.get(bytes + 1)? {
                 b'-' => (true, 1),
                 b'+' => (false, 1),
                 _ => (false, 0),
             };
-            let (power, count) = digits(text.get(bytes + 1 + sign..)?, 0)?;
+            let (power, count) = digits(unsigned.get(bytes + 1 + sign..)?, 0)?;
             if !(1..=2).contains(&count) {
                 return None;
             }
             let power = i16::try_from(power).ok()?;
-            exponent += if is_negative { -power } else { power };
+            exponent += if is_small { -power } else { power };
             bytes += 1 + sign + count;
         }
-        Some(Leading { value: Self::short(mantissa, exponent), bytes })
+        let Self { mantissa, exponent } = Self::short(mantissa, exponent);
+        let mantissa = if is_negative { -mantissa } else { mantissa };
+        Some(Leading { value: Self { mantissa, exponent }, bytes: bytes + usize::from(is_negative) })
+    }
+
+    /// A whole number of at most 18 digits.
+    #[inline]
+    pub(crate) fn whole_number(number: u64) -> Self {
+        Self::short(number, 0)
     }
 
     /// Drops trailing zeros of a mantissa of at most 18 digits.
+    #[inline]
     fn short(mut mantissa: u64, mut exponent: i16) -> Self {
         if mantissa == 0 {
             return Self::ZERO;
@@ -310,8 +333,44 @@ impl Decimal {
         magnitude <= limit
     }
 
-    /// Appends plain decimal text: no exponent, no leading `+`, no more digits than needed.
-    pub fn write_to(self, out: &mut Vec<u8>) {
+    /// Writes what [`Self::write_to`] appends.
+    #[inline]
+    pub(crate) fn write_with(self, pen: &mut Pen<'_>) {
+        match u32::try_from(self.mantissa) {
+            Ok(mantissa) if self.exponent == 0 && mantissa < 100_000_000 => {
+                let (word, count) = wide::digits(mantissa);
+                pen.word(word, count);
+            }
+            _ => self.write_long_with(pen),
+        }
+    }
+
+    #[inline(never)]
+    fn write_long_with(self, pen: &mut Pen<'_>) {
+        let (digits, count) = self.digits();
+        let digits = digits.get(digits.len() - count..).unwrap_or_default();
+        if self.is_negative() {
+            pen.byte(b'-');
+        }
+        let zeros = usize::from(self.exponent.unsigned_abs()).min(TEXT_BYTES_MAX);
+        if self.exponent >= 0 {
+            pen.text_of(digits);
+            (0..zeros).for_each(|_| pen.byte(b'0'));
+        } else if let Some((whole, fraction)) = digits.split_at_checked(count.saturating_sub(zeros))
+            && !whole.is_empty()
+        {
+            pen.text_of(whole);
+            pen.byte(b'.');
+            pen.text_of(fraction);
+        } else {
+            pen.text_of(b"0.");
+            (count..zeros).for_each(|_| pen.byte(b'0'));
+            pen.text_of(digits);
+        }
+    }
+
+    /// The digits of the mantissa, at the end of the array, and how many they are.
+    fn digits(self) -> ([u8; 20], usize) {
         let mut digits = [0_u8; 20];
         let mut rest = self.mantissa.unsigned_abs();
         let mut count = 0;
@@ -323,25 +382,15 @@ impl Decimal {
                 break;
             }
         }
-        let digits = digits.get(digits.len() - count..).unwrap_or_default();
-        if self.is_negative() {
-            out.push(b'-');
-        }
-        let zeros = usize::from(self.exponent.unsigned_abs()).min(TEXT_BYTES_MAX);
-        if self.exponent >= 0 {
-            out.extend_from_slice(digits);
-            out.resize(out.len() + zeros, b'0');
-        } else if let Some((whole, fraction)) = digits.split_at_checked(count.saturating_sub(zeros))
-            && !whole.is_empty()
-        {
-            out.extend_from_slice(whole);
-            out.push(b'.');
-            out.extend_from_slice(fraction);
-        } else {
-            out.extend_from_slice(b"0.");
-            out.resize(out.len() + zeros - count, b'0');
-            out.extend_from_slice(digits);
-        }
+        (digits, count)
+    }
+
+    /// Appends plain decimal text: no exponent, no leading `+`, no more digits than needed.
+    pub fn write_to(self, out: &mut Vec<u8>) {
+        let mut text = [0; TEXT_BYTES_MAX + 2 * wide::WORD];
+        let mut pen = Pen::new(&mut text);
+        self.write_with(&mut pen);
+        out.extend_from_slice(pen.text());
     }
 }
 

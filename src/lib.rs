@@ -17,6 +17,7 @@
 //! | [`fingerprint`] | pure: 64 bits that stand for a text |
 //! | [`series`] | pure: what is known of each line of a scrape, and what is owed |
 //! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
+//! | [`wide`] | pure: eight bytes of text at once |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
@@ -45,4 +46,4 @@ pub mod series;
 pub mod sink;
 pub mod state;
 pub mod statsd;
-mod wide;
+pub mod wide;

@@ -51,8 +51,19 @@ pub struct Line {
     pub identity: Fingerprint,
     /// What the caller wants to remember of the line.
     pub note: u8,
-    /// Whether it is one of a cumulative series.
-    pub is_cumulative: bool,
+    /// What it is to the series.
+    pub kind: LineKind,
+}
+
+/// What a line is to the series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineKind {
+    /// A value of a cumulative series: what is known of it matters wherever it stands.
+    Cumulative,
+    /// No value, but something that shows where in the scrape it is: it is looked for as carefully.
+    Landmark,
+    /// Anything else: it matters only that it stands where it is expected.
+    Passing,
 }
 
 /// A known line.
@@ -73,10 +84,22 @@ pub const NOT_EXPECTED: u16 = 0;
 
 /// It is one of a cumulative series.
 const CUMULATIVE: u8 = 1;
+/// It is a landmark.
+const LANDMARK: u8 = 8;
 /// Its series owes.
 const OWES: u8 = 2;
 /// A line of the scrape being read was found to be this one.
 const TAKEN: u8 = 4;
+
+impl LineKind {
+    fn mark(self) -> u8 {
+        match self {
+            Self::Cumulative => CUMULATIVE,
+            Self::Landmark => LANDMARK,
+            Self::Passing => 0,
+        }
+    }
+}
 
 impl Known {
     /// The fingerprint of its head.
@@ -100,6 +123,15 @@ impl Known {
         self.note
     }
 
+    /// Whether its series, with this value, has nothing to send.
+    #[inline]
+    #[must_use]
+    pub fn is_settled_at(&self, value: Decimal) -> bool {
+        let seen = self.seen;
+        seen == Seen::of(value) && seen != Seen::WIDE && !self.is(OWES)
+    }
+
+    #[inline]
     fn is(&self, mark: u8) -> bool {
         self.marks & mark != 0
     }
@@ -333,24 +365,38 @@ impl Series {
     #[inline]
     #[must_use]
     pub fn is_unchanged(&self, known: &Known, value: Decimal) -> bool {
-        let seen = known.seen;
-        seen == Seen::of(value)
-            && seen != Seen::WIDE
-            && !known.is(OWES)
-            && self.reading.continuity == Continuity::Continued
+        known.is_settled_at(value) && self.reading.continuity == Continuity::Continued
     }
 
-    /// Which known line this is. Only cumulative ones are looked up among all, for only they have a past.
+    /// The lines that stand next in the scrape before, as long as this one is in step with it and from the
+    /// same process.
+    #[inline]
+    #[must_use]
+    pub fn in_step(&self) -> &[Known] {
+        let Reading { continuity, known, next, prefix, .. } = self.reading;
+        match (continuity, prefix) {
+            (Continuity::Continued, None) => self.lines.get(next..known).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// So many of them stand here, and there is nothing else to be said of them.
+    #[inline]
+    pub fn skip(&mut self, count: usize) {
+        self.reading.next += count;
+    }
+
+    /// Which known line this is.
     pub fn find(&mut self, line: &Line) -> Place {
-        let Reading { next, known, prefix, .. } = self.reading;
+        let Reading { next, known, .. } = self.reading;
         let is_it = |known: &Known| {
-            known.head == line.head && known.is(CUMULATIVE) == line.is_cumulative && !known.is(TAKEN)
+            known.head == line.head && known.marks & (CUMULATIVE | LANDMARK | TAKEN) == line.kind.mark()
         };
         let ahead = self.lines.get(next..known.min(next + LOOK_AHEAD)).unwrap_or_default();
         match ahead.iter().position(is_it) {
             Some(0) => return Place::Expected,
             Some(skipped) => return Place::Moved(next + skipped),
-            None if !line.is_cumulative => return Place::New,
+            None if line.kind == LineKind::Passing => return Place::New,
             None => {}
         }
         let index = self.reading.index.take().unwrap_or_else(|| self.index_of_known());
@@ -358,17 +404,25 @@ impl Series {
         self.reading.index = Some(index);
         match found {
             None => Place::New,
-            Some(place) if place >= known || place < prefix.unwrap_or(next) => Place::Repeated,
-            Some(place) if self.lines.get(place).is_none_or(|known| known.is(TAKEN)) => Place::Repeated,
+            // It says the same again, and the next scrape will too.
+            Some(place) if line.kind == LineKind::Landmark && self.is_taken(place) => Place::New,
+            Some(place) if self.is_taken(place) => Place::Repeated,
             Some(place) if place == next => Place::Expected,
             Some(place) => Place::Moved(place),
         }
     }
 
+    /// Whether the line at `place` was found in the scrape being read.
+    fn is_taken(&self, place: usize) -> bool {
+        let Reading { next, known, prefix, .. } = self.reading;
+        let is_marked = || self.lines.get(place).is_none_or(|line| line.is(TAKEN));
+        place >= known || place < prefix.unwrap_or(next) || is_marked()
+    }
+
     fn index_of_known(&self) -> Index {
         let mut index = Index::with_room(self.reading.known);
         for (place, line) in self.known_lines().enumerate() {
-            if line.is(CUMULATIVE) {
+            if line.is(CUMULATIVE | LANDMARK) {
                 index.insert(self.identity(place), place, |place| self.identity(place));
             }
         }
@@ -465,11 +519,11 @@ impl Series {
             self.take(place);
         }
         let (kept, marks) = before.map_or((Seen::UNKNOWN, 0), |before| (before.seen, before.marks & OWES));
-        let Line { head, head_bytes, identity, note, is_cumulative } = *line;
-        let marks = if is_cumulative { marks | CUMULATIVE } else { 0 };
+        let Line { head, head_bytes, identity, note, kind } = *line;
+        let marks = marks | kind.mark();
         self.push(Known { head, seen: seen.unwrap_or(kept), head_bytes, note, marks }, identity);
         if before.is_none()
-            && is_cumulative
+            && kind != LineKind::Passing
             && let Some(mut index) = self.reading.index.take()
         {
             let new = self.lines.len() - 1;

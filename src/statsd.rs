@@ -12,7 +12,6 @@ mod rate;
 
 pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
 pub use dialect::Format;
-pub(crate) use encode::push_value;
 pub use encode::{Encoder, Kind, Metric};
 pub use packet::{Packets, Pushed};
 pub use rate::{LINE_OBSERVATIONS_MAX, shares};

@@ -3,10 +3,58 @@
 //! Safe and portable: a word is eight bytes of text, the first in its lowest byte. Library calls for a
 //! handful of bytes cost more than the work itself, above all those of musl.
 
+mod text;
+
+pub use text::{Pen, Text};
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// Bytes of a word.
 pub(crate) const WORD: usize = 8;
+
+/// A text as words, the last one filled up with zeros.
+#[derive(Debug)]
+pub struct Words {
+    words: Box<[u64]>,
+    bytes: usize,
+}
+
+impl Words {
+    /// The words of this text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let text = text.as_bytes();
+        let words = (0..text.len()).step_by(WORD).map(|at| word(text, at)).collect();
+        Self { words, bytes: text.len() }
+    }
+
+    /// How many bytes the text has.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The word that a short text is, and its length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Short(u64, usize);
+
+impl Short {
+    /// The word of a text of at most eight bytes; what is longer is cut.
+    pub(crate) const fn new(text: &[u8]) -> Self {
+        let mut word = 0;
+        let mut rest = text;
+        let mut at = 0;
+        while let [first, tail @ ..] = rest {
+            if at < WORD {
+                word |= (*first as u64) << (8 * at);
+                at += 1;
+            }
+            rest = tail;
+        }
+        Self(word, at)
+    }
+}
 
 /// The word at `at`; bytes behind the end are zero.
 #[inline]
@@ -21,6 +69,12 @@ pub(crate) fn word(text: &[u8], at: usize) -> u64 {
 fn last_word(text: &[u8], at: usize) -> u64 {
     let bytes = text.get(at..).unwrap_or_default();
     bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// A byte of a word.
+#[inline]
+pub(crate) fn byte(word: u64, at: usize) -> u8 {
+    word.to_le_bytes().get(at).copied().unwrap_or(0)
 }
 
 /// How many of the bytes, from the first on, are digits.
@@ -42,12 +96,26 @@ pub(crate) fn number(word: u64, count: usize) -> u64 {
     (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 * 4_294_967_296 + 1) >> 32
 }
 
-/// How many of the bytes stand before the first that is `one` or `other`.
+/// The digits of a number below 10^8, as a word, and how many they are.
 #[inline]
-pub(crate) fn before(word: u64, one: u8, other: u8) -> usize {
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let found = zeros(word ^ (u64::from(one) * ONES)) | zeros(word ^ (u64::from(other) * ONES));
-    found.trailing_zeros() as usize / 8
+pub(crate) fn digits(number: u32) -> (u64, usize) {
+    // Eight, fours, pairs and digits: each step splits every part in two.
+    let (high, low) = (u64::from(number / 10_000), u64::from(number % 10_000));
+    let fours = high | (low << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let all = tens | ((pairs - 10 * tens) << 8);
+    let zeros = (all.trailing_zeros() as usize / 8).min(WORD - 1);
+    ((all | (0x30 * ONES)) >> (8 * zeros), WORD - zeros)
+}
+
+/// How many of the bytes stand before the first of this kind.
+#[inline]
+pub(crate) fn before(word: u64, byte: u8) -> usize {
+    let zero = word ^ (u64::from(byte) * ONES);
+    // Exact for the first zero; what it does to the bytes behind it does not matter.
+    (zero.wrapping_sub(ONES) & !zero & HIGHS).trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]
@@ -84,11 +152,22 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_bytes_is_found() {
+    fn digits_are_those_of_the_number() {
+        let check = |number: u32| {
+            let (word, count) = digits(number);
+            assert_eq!(&word.to_le_bytes()[..count], number.to_string().as_bytes());
+        };
+        (0..100_000).for_each(check);
+        (0..100_000_000).step_by(9_973).for_each(check);
+        check(99_999_999);
+    }
+
+    #[test]
+    fn the_first_byte_of_a_kind_is_found() {
         for (text, expected) in
-            [("abc=\"xyz", 3), ("\"abc=xyz", 0), ("abcdefgh", 8), ("abcdefg\"", 7), ("", 8)]
+            [("abc=\"xyz", 4), ("\"abc\"xyz", 0), ("abcdefgh", 8), ("abcdefg\"", 7), ("", 8)]
         {
-            assert_eq!(before(word(text.as_bytes(), 0), b'=', b'"'), expected, "{text}");
+            assert_eq!(before(word(text.as_bytes(), 0), b'"'), expected, "{text}");
         }
     }
 }

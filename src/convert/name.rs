@@ -4,10 +4,29 @@ use std::borrow::Cow;
 
 use super::key::Label;
 use crate::exposition::Role;
+use crate::wide::{Pen, Short};
 
 /// Tag keys that have a meaning of their own in Datadog: a label `host` would replace the host that a
 /// metric belongs to.
 const RESERVED: [&str; 6] = ["host", "device", "source", "service", "env", "version"];
+
+/// A bit for each letter, from `a`, that a reserved key begins with.
+pub(super) const RESERVED_INITIALS: u32 = {
+    let mut initials = initial(INTERNAL);
+    let mut rest: &[&str] = &RESERVED;
+    while let [key, tail @ ..] = rest {
+        initials |= initial(key);
+        rest = tail;
+    }
+    initials
+};
+
+const fn initial(key: &str) -> u32 {
+    match key.as_bytes() {
+        [first, ..] => 1 << (*first - b'a'),
+        [] => 0,
+    }
+}
 
 /// What begins a tag by which a client tells the Agent about itself.
 const INTERNAL: &str = "dd.internal";
@@ -49,13 +68,25 @@ pub(super) fn datadog_name(name: &str, role: Role) -> Cow<'_, str> {
     }
 }
 
-/// Makes [`datadog_name`] of the name that `out` holds from `begin` on.
-pub(super) fn push_suffix(role: Role, begin: usize, out: &mut Vec<u8>) {
-    let (prometheus, datadog) = suffixes(role);
-    if out.get(begin..).is_some_and(|name| name.ends_with(prometheus.as_bytes())) {
-        out.truncate(out.len() - prometheus.len());
+/// Makes [`datadog_name`] of the name that was written last.
+#[inline]
+pub(super) fn end_name(role: Role, pen: &mut Pen<'_>) {
+    match role {
+        Role::Gauge | Role::Untyped | Role::Created => {}
+        Role::Counter => replace_end(b"_total", Short::new(b".count"), pen),
+        Role::HistogramBucket => replace_end(b"_bucket", Short::new(b".bucket"), pen),
+        Role::HistogramCount | Role::SummaryCount => replace_end(b"_count", Short::new(b".count"), pen),
+        Role::HistogramSum | Role::SummarySum => replace_end(b"_sum", Short::new(b".sum"), pen),
+        Role::SummaryQuantile => pen.text_of(b".quantile"),
     }
-    out.extend_from_slice(datadog.as_bytes());
+}
+
+#[inline]
+fn replace_end<const N: usize>(end: &[u8; N], new: Short, pen: &mut Pen<'_>) {
+    if pen.text().last_chunk() == Some(end) {
+        pen.take_back(N);
+    }
+    pen.short(new);
 }
 
 /// Labels as tags: `le` is `upper_bound`, and reserved keys get the namespace's word.
@@ -73,14 +104,16 @@ pub(super) fn datadog_tags<'a>(labels: &[Label<'a>], role: Role, namespace: &str
 
 /// Whether a bucket has no upper bound.
 pub(super) fn is_infinity(bound: &str) -> bool {
-    bound.parse() == Ok(f64::INFINITY)
+    spelling(bound.as_bytes()) == Spelling::Other && bound.parse() == Ok(f64::INFINITY)
 }
 
 /// A bound in one spelling, because endpoints write `1` as well as `1.0`: that of Python, in which
 /// Datadog's check is written (`1.0`, `0.005`, `1e-05`, and `0` for zero).
 pub(super) fn bound(text: &str) -> Cow<'_, str> {
-    if is_spelled_right(text.as_bytes()) {
-        return Cow::Borrowed(text);
+    match spelling(text.as_bytes()) {
+        Spelling::Right => return Cow::Borrowed(text),
+        Spelling::Whole => return Cow::Owned(format!("{text}.0")),
+        Spelling::Other => {}
     }
     let Ok(float) = text.parse::<f64>() else { return Cow::Borrowed(text) };
     if float == 0.0 {
@@ -99,37 +132,39 @@ pub(super) fn bound(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Appends [`bound`], without a detour for the usual ones.
-pub(super) fn push_bound(text: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(text);
-    if is_spelled_right(text) {
-        return;
-    }
-    if matches!(text, [b'1'..=b'9', ..]) && text.len() <= DIGITS_MAX && text.iter().all(u8::is_ascii_digit) {
-        out.extend_from_slice(b".0");
-        return;
-    }
-    out.truncate(out.len() - text.len());
-    out.extend_from_slice(bound(str::from_utf8(text).unwrap_or_default()).as_bytes());
-}
-
 /// Digits that a double always keeps.
 const DIGITS_MAX: usize = 15;
 
-/// Whether [`bound`] leaves this as it is, as far as that can be seen at once: `0.005`, `2.5`, `12.75`.
-fn is_spelled_right(text: &[u8]) -> bool {
-    let Some(point) = text.iter().position(|byte| *byte == b'.') else { return false };
+/// How a bound is spelled, as far as that can be seen at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// As [`bound`] leaves it: `0.005`, `2.5`, `12.75`.
+    Right,
+    /// A whole number, to which [`bound`] adds `.0`.
+    Whole,
+    Other,
+}
+
+pub(super) fn spelling(text: &[u8]) -> Spelling {
+    let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    if text.len() > DIGITS_MAX {
+        return Spelling::Other;
+    }
+    let Some(point) = text.iter().position(|byte| *byte == b'.') else {
+        let is_whole = matches!(text, [b'1'..=b'9', ..]) && is_number(text);
+        return if is_whole { Spelling::Whole } else { Spelling::Other };
+    };
     let (whole, fraction) = text.split_at_checked(point).unwrap_or_default();
     let fraction = fraction.get(1..).unwrap_or_default();
-    let is_whole = matches!(whole, b"0" | [b'1'..=b'9', ..]) && whole.iter().all(u8::is_ascii_digit);
+    let is_whole = matches!(whole, b"0" | [b'1'..=b'9', ..]) && is_number(whole);
     let is_fraction = match fraction {
         // Smaller ones have an exponent, and `0.0` is `0`.
         [b'0', b'0', b'0', b'0', ..] if whole == b"0" => false,
         b"0" => whole != b"0",
-        [.., last] => *last != b'0' && fraction.iter().all(u8::is_ascii_digit),
+        [.., last] => *last != b'0' && is_number(fraction),
         [] => false,
     };
-    is_whole && is_fraction && text.len() <= DIGITS_MAX
+    if is_whole && is_fraction { Spelling::Right } else { Spelling::Other }
 }
 
 #[cfg(test)]
@@ -164,9 +199,6 @@ mod tests {
             ("odd", "odd"),
         ] {
             assert_eq!(bound(text), expected);
-            let mut out = b"x".to_vec();
-            push_bound(text.as_bytes(), &mut out);
-            assert_eq!(out, format!("x{expected}").as_bytes());
         }
     }
 

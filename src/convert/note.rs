@@ -27,6 +27,23 @@ const PLAIN: u8 = 16;
 const IGNORED: u8 = 32;
 /// The converter looks into this line in every scrape.
 const WATCHED: u8 = 64;
+/// Of a plain line: its bound is whole.
+const WHOLE_BOUND: u8 = 128;
+/// Of a plain line: its labels are to be cleaned. No line is watched and plain.
+const CLEANED: u8 = WATCHED | PLAIN;
+
+/// How a head can be written quickly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plainness {
+    /// Not at all.
+    None,
+    /// As it is.
+    Whole,
+    /// As it is, with `.0` behind its bound.
+    WholeBound,
+    /// With its label values cleaned.
+    Cleaned,
+}
 
 /// By their codes.
 const ROLES: [Role; 10] = [
@@ -46,11 +63,17 @@ impl Note {
     pub(super) const COMMENT: Self = Self(COMMENT);
     pub(super) const TYPE: Self = Self(TYPE);
 
-    pub(super) fn sample(role: Role, is_sent: bool, is_plain: bool, is_watched: bool) -> Self {
+    pub(super) fn sample(role: Role, is_sent: bool, is_watched: bool, plainness: Plainness) -> Self {
         let code = ROLES.iter().position(|known| *known == role).unwrap_or(2);
-        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
-        let flags = flag(is_plain, PLAIN) | flag(!is_sent, IGNORED) | flag(is_watched, WATCHED);
-        Self(u8::try_from(code).unwrap_or(2) | flags)
+        let plain = match plainness {
+            _ if is_watched => WATCHED,
+            Plainness::None => 0,
+            Plainness::Whole => PLAIN,
+            Plainness::WholeBound => PLAIN | WHOLE_BOUND,
+            Plainness::Cleaned => CLEANED,
+        };
+        let ignored = if is_sent { 0 } else { IGNORED };
+        Self(u8::try_from(code).unwrap_or(2) | plain | ignored)
     }
 
     #[inline]
@@ -66,6 +89,11 @@ impl Note {
     }
 
     #[inline]
+    pub(super) fn is_comment(self) -> bool {
+        self.0 & ROLE_MASK >= COMMENT
+    }
+
+    #[inline]
     pub(super) fn role(self) -> Role {
         ROLES.get(usize::from(self.0 & ROLE_MASK)).copied().unwrap_or(Role::Untyped)
     }
@@ -76,8 +104,18 @@ impl Note {
     }
 
     #[inline]
+    pub(super) fn has_whole_bound(self) -> bool {
+        self.0 & WHOLE_BOUND != 0
+    }
+
+    #[inline]
+    pub(super) fn is_cleaned(self) -> bool {
+        self.0 & CLEANED == CLEANED
+    }
+
+    #[inline]
     pub(super) fn is_watched(self) -> bool {
-        self.0 & WATCHED != 0
+        self.0 & CLEANED == WATCHED
     }
 }
 
@@ -88,14 +126,22 @@ mod tests {
     #[test]
     fn every_role_is_remembered() {
         for role in ROLES {
-            let note = Note::sample(role, true, true, false);
+            let note = Note::sample(role, true, false, Plainness::Whole);
             assert_eq!(note.role(), role);
             let known =
                 if role.is_cumulative() || role == Role::Created { Known::Counter } else { Known::Gauge };
             assert_eq!(note.known(), known, "{role:?}");
-            assert_eq!((note.is_plain(), note.is_watched()), (true, false));
-            assert_eq!(Note::sample(role, false, false, true).known(), Known::Ignored);
+            assert_eq!(Note::sample(role, false, true, Plainness::None).known(), Known::Ignored);
         }
+        let flags = |is_watched, plainness| {
+            let note = Note::sample(Role::Gauge, true, is_watched, plainness);
+            [note.is_plain(), note.has_whole_bound(), note.is_cleaned(), note.is_watched()]
+        };
+        assert_eq!(flags(true, Plainness::Whole), [false, false, false, true]);
+        assert_eq!(flags(false, Plainness::None), [false, false, false, false]);
+        assert_eq!(flags(false, Plainness::Whole), [true, false, false, false]);
+        assert_eq!(flags(false, Plainness::WholeBound), [true, true, false, false]);
+        assert_eq!(flags(false, Plainness::Cleaned), [true, false, true, false]);
         assert_eq!((Note::COMMENT.known(), Note::TYPE.known()), (Known::Comment, Known::Type));
     }
 }

@@ -4,18 +4,23 @@
 //! is first seen. From then on its labels are copied eight bytes at a time: `{a="b",c="d"}` is `a:b,c:d` less quotes.
 //! Whatever is not plain takes the exact way through the encoder; both write the same.
 
-use super::name;
-use crate::decimal::Decimal;
-use crate::exposition::{Labels, Role};
-use crate::statsd::{Kind, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char, push_value};
-use crate::wide;
+use super::name::{self, Spelling};
+use super::note::{Known, Note, Plainness};
+use crate::decimal::{Decimal, TEXT_BYTES_MAX};
+use crate::exposition::{Role, Sample};
+use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
+use crate::wide::{self, Pen, Short, Text, Words};
 
 /// Writes plain lines.
 #[derive(Debug)]
 pub(super) struct Plain {
-    prefix: String,
-    /// The global tags behind those of the labels, with the comma that separates them.
-    global: String,
+    prefix: Words,
+    /// The prefix begins with a letter.
+    is_name: bool,
+    /// The tags on every metric, behind those of the labels.
+    global: Words,
+    /// The same behind none.
+    only_global: Words,
 }
 
 /// Bytes that a quantile's or a counter's name grows by, at most.
@@ -23,125 +28,162 @@ const SUFFIX_BYTES_MAX: usize = ".quantile".len();
 
 impl Plain {
     pub(super) fn new(prefix: &str, global: &str) -> Self {
-        Self { prefix: prefix.to_owned(), global: global.to_owned() }
+        let only = global.strip_prefix(',').map(|first| format!("|#{first}"));
+        Self {
+            prefix: Words::new(prefix),
+            is_name: prefix.starts_with(|first: char| first.is_ascii_alphabetic()),
+            global: Words::new(global),
+            only_global: Words::new(only.as_deref().unwrap_or_default()),
+        }
     }
 
-    /// Whether the head that says this is plain.
-    pub(super) fn covers(&self, name: &str, labels: &Labels<'_>, role: Role) -> bool {
-        let is_name = self.prefix.starts_with(|first: char| first.is_ascii_alphabetic())
-            && self.prefix.len() + name.len() + SUFFIX_BYTES_MAX <= NAME_CHARS_MAX
-            && name.bytes().all(|byte| byte != b':');
-        let bound_key = match role {
-            Role::HistogramBucket => "le",
-            Role::SummaryQuantile => "quantile",
-            _ => "",
+    /// How the head that says this can be written.
+    pub(super) fn covers(&self, sample: &Sample<'_>, role: Role) -> Plainness {
+        let Some(traits) = &sample.canonical else { return Plainness::None };
+        let name_bytes = self.prefix.bytes() + sample.name.len() + SUFFIX_BYTES_MAX;
+        let is_short =
+            name_bytes <= NAME_CHARS_MAX && traits.label_bytes_max + name::BOUND_TAG.len() < TAG_CHARS_MAX;
+        let has_reserved = traits.initials & name::RESERVED_INITIALS != 0
+            && sample.labels.iter().any(|(key, _)| name::is_reserved(&key));
+        if !self.is_name || !traits.is_word || !is_short || !traits.is_ascii || has_reserved {
+            return Plainness::None;
+        }
+        let (key, bound) = traits.last;
+        let bound = match role {
+            Role::HistogramBucket if key == "le" => name::spelling(bound.as_bytes()),
+            Role::SummaryQuantile if key == "quantile" => name::spelling(bound.as_bytes()),
+            Role::HistogramBucket => return Plainness::None,
+            Role::SummaryQuantile if !key.is_empty() => return Plainness::None,
+            _ if traits.is_last_simple => Spelling::Right,
+            _ => return Plainness::Cleaned,
         };
-        let last = labels.iter().last();
-        let has_bound = match &last {
-            _ if bound_key.is_empty() => true,
-            Some((key, bound)) => key == bound_key && name::bound(bound).chars().all(is_tag_char),
-            None => role == Role::SummaryQuantile,
-        };
-        let is_tag = |key: &str, value: &str| {
-            key.len() + value.len() + name::BOUND_TAG.len() < TAG_CHARS_MAX
-                && value.chars().all(is_tag_char)
-                && !name::is_reserved(key)
-        };
-        is_name && has_bound && labels.iter().all(|(key, value)| is_tag(&key, &value))
+        match bound {
+            Spelling::Right if traits.is_simple => Plainness::Whole,
+            Spelling::Whole if traits.is_simple => Plainness::WholeBound,
+            Spelling::Right => Plainness::Cleaned,
+            Spelling::Whole | Spelling::Other => Plainness::None,
+        }
     }
 
     /// Writes the line of a plain head. `line` begins with the head and may go on.
-    pub(super) fn write(
-        &self,
-        line: &[u8],
-        head_bytes: usize,
-        role: Role,
-        kind: Kind,
-        value: Decimal,
-        out: &mut Vec<u8>,
-    ) {
-        let name_bytes = name_bytes(line, head_bytes);
-        out.extend_from_slice(self.prefix.as_bytes());
-        let name = out.len();
-        push(out, line, 0, name_bytes);
-        name::push_suffix(role, name, out);
-        out.push(b':');
-        push_value(value, kind, out);
-        if name_bytes + 1 < head_bytes {
-            out.extend_from_slice(b"|#");
-            // Behind the last value are its quote, the brace and the blank.
-            let end = head_bytes.saturating_sub(3);
-            match role {
-                Role::HistogramBucket | Role::SummaryQuantile => {
-                    push_tags_and_bound(out, line, name_bytes + 1, end, role);
-                }
-                _ => push_tags(out, line, name_bytes + 1, end),
+    #[inline]
+    pub(super) fn write(&self, line: &[u8], head_bytes: usize, note: Note, value: Decimal, out: &mut Text) {
+        let room = self.prefix.bytes() + head_bytes + TEXT_BYTES_MAX + self.global.bytes() + FRAME_BYTES_MAX;
+        out.append(room, |pen| {
+            pen.words(&self.prefix);
+            let name_bytes = write_name(line, head_bytes, pen);
+            name::end_name(note.role(), pen);
+            pen.byte(b':');
+            value.write_with(pen);
+            pen.short(if note.known() == Known::Counter { Short::new(b"|c") } else { Short::new(b"|g") });
+            let (labels, end) = (name_bytes + 1, head_bytes.saturating_sub(BEHIND_LABELS.len()));
+            if labels < end {
+                pen.short(Short::new(b"|#"));
+                write_labels(line, labels, end, note, pen);
+                pen.words(&self.global);
+            } else {
+                pen.words(&self.only_global);
             }
-            out.extend_from_slice(self.global.as_bytes());
-        } else if let Some(first) = self.global.strip_prefix(',') {
-            out.extend_from_slice(b"|#");
-            out.extend_from_slice(first.as_bytes());
-        }
-        out.push(b'\n');
+            pen.byte(b'\n');
+        });
     }
 }
 
-fn name_bytes(line: &[u8], head_bytes: usize) -> usize {
+/// What stands behind the last value of a head.
+const BEHIND_LABELS: &str = "\"} ";
+/// More than the longest of what is neither label nor name nor value.
+const FRAME_BYTES_MAX: usize = 64;
+
+/// Copies the name that the line begins with; its length.
+#[inline]
+fn write_name(line: &[u8], head_bytes: usize, pen: &mut Pen<'_>) -> usize {
+    let has_labels = line.get(head_bytes.saturating_sub(2)) == Some(&b'}');
+    if !has_labels {
+        let name_bytes = head_bytes.saturating_sub(1);
+        pen.part(line, 0, name_bytes);
+        return name_bytes;
+    }
     let mut at = 0;
-    while at < head_bytes {
-        let count = wide::before(wide::word(line, at), b'{', b' ');
+    loop {
+        let word = wide::word(line, at);
+        let count = wide::before(word, b'{');
+        pen.word(word, count);
         at += count;
-        if count < wide::WORD {
-            break;
+        if count < wide::WORD || at >= head_bytes {
+            return at;
         }
     }
-    at.min(head_bytes)
+}
+
+fn write_labels(line: &[u8], at: usize, end: usize, note: Note, pen: &mut Pen<'_>) {
+    let bound = match note.role() {
+        Role::HistogramBucket | Role::SummaryQuantile => bound_in(line, at, end),
+        _ => end,
+    };
+    let labels = match note.role() {
+        Role::HistogramBucket => bound.saturating_sub("le=\"".len()),
+        _ => bound,
+    };
+    if note.is_cleaned() {
+        write_cleaned_tags(line.get(at..labels).unwrap_or_default(), pen);
+    } else {
+        write_tags(line, at, labels, pen);
+    }
+    if note.role() == Role::HistogramBucket {
+        pen.short(Short::new(b"upper_bo"));
+        pen.short(Short::new(b"und:"));
+    }
+    pen.part(line, bound, end);
+    if note.has_whole_bound() {
+        pen.short(Short::new(b".0"));
+    }
+}
+
+/// Where the last value begins.
+fn bound_in(line: &[u8], at: usize, end: usize) -> usize {
+    let labels = line.get(at..end).unwrap_or_default();
+    labels.iter().rposition(|byte| *byte == b'"').map_or(end, |quote| at + quote + 1)
 }
 
 /// `a="b",c="d` as `a:b,c:d`.
-fn push_tags(out: &mut Vec<u8>, line: &[u8], mut at: usize, end: usize) {
+#[inline]
+fn write_tags(line: &[u8], mut at: usize, end: usize, pen: &mut Pen<'_>) {
+    let mut in_value = false;
     while at < end {
         let word = wide::word(line, at);
-        let count = wide::before(word, b'=', b'"').min(end - at);
-        push_word(out, word, count);
+        let count = wide::before(word, b'"').min(end - at);
+        pen.word(word, count);
         at += count;
         if count < wide::WORD && at < end {
-            if line.get(at) == Some(&b'=') {
-                out.push(b':');
-                at += 2;
-            } else {
-                at += 1;
+            // The opening quote stands behind the equals sign, in place of which a tag has a colon.
+            if !in_value {
+                pen.take_back(1);
+                pen.byte(b':');
             }
+            in_value = !in_value;
+            at += 1;
         }
     }
 }
 
-/// As [`push_tags`], but the last value is a bound, or a quantile.
-fn push_tags_and_bound(out: &mut Vec<u8>, line: &[u8], at: usize, end: usize, role: Role) {
-    let labels = line.get(at..end).unwrap_or_default();
-    let bound = labels.iter().rposition(|byte| *byte == b'"').map_or(0, |quote| quote + 1);
-    if role == Role::HistogramBucket {
-        push_tags(out, line, at, at + bound.saturating_sub("le=\"".len()));
-        out.extend_from_slice(name::BOUND_TAG.as_bytes());
-        out.push(b':');
-    } else {
-        push_tags(out, line, at, at + bound);
+/// As [`write_tags`], byte by byte: what may not stand in a tag is replaced, and an escape is one character.
+fn write_cleaned_tags(labels: &[u8], pen: &mut Pen<'_>) {
+    let mut rest = labels.iter();
+    let mut in_value = false;
+    while let Some(byte) = rest.next() {
+        match (in_value, byte) {
+            (false, b'=') => {
+                pen.byte(b':');
+                rest.next();
+                in_value = true;
+            }
+            (false, _) => pen.byte(*byte),
+            (true, b'"') => in_value = false,
+            (true, b'\\') => {
+                rest.next();
+                pen.byte(b'_');
+            }
+            (true, _) => pen.byte(if is_tag_char(char::from(*byte)) { *byte } else { b'_' }),
+        }
     }
-    name::push_bound(labels.get(bound..).unwrap_or_default(), out);
-}
-
-/// Copies a few bytes of a longer text.
-fn push(out: &mut Vec<u8>, text: &[u8], mut at: usize, end: usize) {
-    while at < end {
-        let count = (end - at).min(wide::WORD);
-        push_word(out, wide::word(text, at), count);
-        at += count;
-    }
-}
-
-#[inline]
-fn push_word(out: &mut Vec<u8>, word: u64, count: usize) {
-    let end = out.len() + count;
-    out.extend_from_slice(&word.to_le_bytes());
-    out.truncate(end);
 }

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 
 use super::key::{canonical, write_head};
-use super::note::{Known, Note};
+use super::note::{Known, Note, Plainness};
 use super::{Carried, Converter, SAMPLES_MAX, name};
 use crate::config::Histograms;
 use crate::decimal::{Decimal, Number};
 use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample};
 use crate::fingerprint::Fingerprint;
-use crate::series::{Line, NOT_EXPECTED, Place};
+use crate::series::{Line, LineKind, NOT_EXPECTED, Place};
 use crate::statsd::{Format, Kind, Metric};
 
 /// The longest head that is expected: the quick way reads at most 47 bytes of value and timestamp behind it.
 const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
 /// How many lines may be passed over and looked at for one that declares a family.
-const PASSED_OVER_MAX: usize = 64;
+const PASSED_OVER_MAX: usize = 256;
 
 impl Converter {
     /// Reads a line with its line feed.
@@ -30,7 +30,7 @@ impl Converter {
                 let is_expected =
                     self.comment(line, Note::TYPE) == Place::Expected && self.families.is_in_step();
                 if is_expected {
-                    self.families.pass();
+                    self.families.pass(1);
                 } else {
                     self.families.declare(&family, kind, &self.fingerprints);
                 }
@@ -49,7 +49,7 @@ impl Converter {
     fn comment(&mut self, line: &[u8], note: Note) -> Place {
         let head = self.fingerprints.of(line);
         let head_bytes = expected_bytes(line.len());
-        let line = Line { head, head_bytes, identity: head, note: note.0, is_cumulative: false };
+        let line = Line { head, head_bytes, identity: head, note: note.0, kind: LineKind::Landmark };
         let place = self.find(&line);
         self.series.see(place, &line);
         place
@@ -59,16 +59,17 @@ impl Converter {
     /// not those of the scrape before.
     fn find(&mut self, line: &Line) -> Place {
         let place = self.series.find(line);
-        let in_step = self.series.passed_over(place).is_some_and(|mut notes| {
-            notes.len() <= PASSED_OVER_MAX && !notes.any(|note| Note(note).known() == Known::Type)
-        });
+        let in_step = !self.families.is_in_step()
+            || self.series.passed_over(place).is_some_and(|mut notes| {
+                notes.len() <= PASSED_OVER_MAX && !notes.any(|note| Note(note).known() == Known::Type)
+            });
         if !in_step {
             self.families.depart();
         }
         place
     }
 
-    fn sample(&mut self, line: &[u8], sample: &Sample<'_>) {
+    fn sample(&mut self, text: &[u8], sample: &Sample<'_>) {
         let counts = &mut self.reading.counts;
         // Whatever comes behind: the body does not count.
         if counts.samples + counts.malformed > SAMPLES_MAX {
@@ -84,7 +85,7 @@ impl Converter {
                 None
             }
         };
-        let (line, place, note) = self.place(line, sample);
+        let (line, place, note) = self.place(text, sample);
         self.watch(note, sample, value);
         match (note.known(), value) {
             (Known::Counter, Some(Number::Finite(value))) if !value.is_negative() => {
@@ -94,7 +95,7 @@ impl Converter {
                 }
                 let owed = self.series.observe(place, &line, value);
                 if !owed.is_zero() {
-                    self.write(sample, note, Some(Carried::new(line.identity, owed)), owed);
+                    self.write(text, sample, note, Some(Carried::new(line.identity, owed)), owed);
                 }
             }
             (Known::Counter, value) => {
@@ -109,7 +110,7 @@ impl Converter {
                 self.series.see(place, &line);
                 match value {
                     Some(Number::Finite(value)) if known == Known::Gauge => {
-                        self.write(sample, note, None, value);
+                        self.write(text, sample, note, None, value);
                     }
                     Some(Number::NotFinite) if known == Known::Gauge => self.reading.counts.not_finite += 1,
                     _ => {}
@@ -121,28 +122,29 @@ impl Converter {
     /// What the line is, and which known one.
     fn place(&mut self, line: &[u8], sample: &Sample<'_>) -> (Line, Place, Note) {
         let head = self.fingerprints.of(line.get(..sample.head_bytes).unwrap_or_default());
-        let identity = if sample.is_canonical { head } else { self.identity(sample) };
-        let line = |note: Note| Line {
-            head,
-            head_bytes: expected_bytes(sample.head_bytes),
-            identity,
-            note: note.0,
-            is_cumulative: note.known() == Known::Counter,
-        };
+        let expected = self.series.expected().filter(|known| {
+            (known.head(), known.head_bytes()) == (head, sample.head_bytes) && self.families.is_in_step()
+        });
+        if let Some(note) = expected.map(|known| Note(known.note())) {
+            let identity = self.series.expected_identity();
+            return (self::line(head, identity, sample, note), Place::Expected, note);
+        }
+        let identity = if sample.canonical.is_some() { head } else { self.identity(sample) };
         loop {
             let was_in_step = self.families.is_in_step();
             let note = self.note(sample);
-            let place = self.find(&line(note));
+            let line = self::line(head, identity, sample, note);
+            let place = self.find(&line);
             // The families turned out to be others, so perhaps the role is.
             if self.families.is_in_step() == was_in_step {
-                return (line(note), place, note);
+                return (line, place, note);
             }
         }
     }
 
     /// The fingerprint of the head in its canonical form.
     fn identity(&mut self, sample: &Sample<'_>) -> Fingerprint {
-        let head = &mut self.reading.scratch;
+        let head = &mut self.reading.head;
         head.clear();
         write_head(&sample.name, &canonical(&sample.labels), head);
         self.fingerprints.of(head.as_bytes())
@@ -151,10 +153,11 @@ impl Converter {
     fn note(&mut self, sample: &Sample<'_>) -> Note {
         let role = self.families.role(&sample.name, &self.fingerprints);
         let is_watched = matches!(sample.name.as_ref(), INFO | CPUS | START);
-        let is_plain = sample.is_canonical
-            && self.format == Format::Datadog
-            && self.plain.covers(&sample.name, &sample.labels, role);
-        Note::sample(role, self.is_sent(sample, role), is_plain, is_watched)
+        let plainness = match self.format {
+            Format::Datadog if !is_watched => self.plain.covers(sample, role),
+            _ => Plainness::None,
+        };
+        Note::sample(role, self.is_sent(sample, role), is_watched, plainness)
     }
 
     fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {
@@ -164,7 +167,11 @@ impl Converter {
             | (Role::Created, _) => false,
             // The same number as `_count`.
             (Role::HistogramBucket, Histograms::Buckets) => {
-                !sample.labels.get("le").is_some_and(|le| name::is_infinity(&le))
+                let bound = match &sample.canonical {
+                    Some(traits) => Some(traits.last.1.into()),
+                    None => sample.labels.get("le"),
+                };
+                !bound.is_some_and(|le| name::is_infinity(&le))
             }
             _ => true,
         }
@@ -186,7 +193,17 @@ impl Converter {
         }
     }
 
-    fn write(&mut self, sample: &Sample<'_>, note: Note, carried: Option<Carried>, value: Decimal) {
+    fn write(
+        &mut self,
+        line: &[u8],
+        sample: &Sample<'_>,
+        note: Note,
+        carried: Option<Carried>,
+        value: Decimal,
+    ) {
+        if note.is_plain() {
+            return self.write_plain(line, sample.head_bytes, note, carried, value);
+        }
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
         let labels = canonical(&sample.labels);
         let (name, tags) = if self.format == Format::Datadog {
@@ -196,8 +213,10 @@ impl Converter {
             (Cow::Borrowed(sample.name.as_ref()), labels)
         };
         let metric = Metric { name: &name, tags: &tags, kind, value };
-        let encoder = &mut self.encoder;
-        let pushed = self.packets.push(carried, |out| encoder.encode(&metric, out));
+        let lines = &mut self.reading.line_text;
+        lines.clear();
+        self.encoder.encode(&metric, lines);
+        let pushed = self.packets.push(carried, |out| out.push_slice(lines));
         self.pushed(pushed, carried);
     }
 }
@@ -206,6 +225,12 @@ impl Converter {
 /// exact way sees.
 fn expected_bytes(head_bytes: usize) -> u16 {
     u16::try_from(head_bytes).ok().filter(|_| head_bytes <= HEAD_BYTES_MAX).unwrap_or(NOT_EXPECTED)
+}
+
+fn line(head: Fingerprint, identity: Fingerprint, sample: &Sample<'_>, note: Note) -> Line {
+    let head_bytes = expected_bytes(sample.head_bytes);
+    let kind = if note.known() == Known::Counter { LineKind::Cumulative } else { LineKind::Passing };
+    Line { head, head_bytes, identity, note: note.0, kind }
 }
 
 /// An engine's identity; missing while an engine starts (engines 20.10 to 29).

@@ -8,8 +8,8 @@ use super::note::{Known, Note};
 use super::{Carried, Converter};
 use crate::decimal::{Decimal, Leading};
 use crate::exposition::LINE_BYTES_MAX;
-use crate::series::{Line, Place};
-use crate::statsd::Kind;
+use crate::series::{Line, LineKind, Place};
+use crate::wide;
 
 impl Converter {
     /// The next piece of the body, cut anywhere.
@@ -48,7 +48,9 @@ impl Converter {
     fn lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         loop {
-            let bytes = if let Some(bytes) = self.known_line(rest) {
+            let (bytes, is_head_known) = self.unchanged_lines(rest);
+            rest = rest.get(bytes..).unwrap_or_default();
+            let bytes = if let Some(bytes) = self.known_line(rest, is_head_known) {
                 bytes
             } else {
                 let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
@@ -60,46 +62,75 @@ impl Converter {
         }
     }
 
+    /// Reads lines as long as they stand as expected and have nothing to send. Returns their length, and
+    /// whether the head of the line behind them is the expected one.
+    fn unchanged_lines(&mut self, text: &[u8]) -> (usize, bool) {
+        if !self.families.is_in_step() {
+            return (0, false);
+        }
+        let (mut at, mut lines, mut types, mut samples) = (0, 0, 0, 0);
+        let mut is_head_known = false;
+        for known in self.series.in_step() {
+            let value_at = at + known.head_bytes();
+            let is_it = |head| self.fingerprints.of(head) == known.head();
+            is_head_known = text.get(at..value_at).is_some_and(is_it);
+            if !is_head_known {
+                break;
+            }
+            let note = Note(known.note());
+            let mut end = value_at;
+            if note.is_comment() {
+                types += usize::from(note == Note::TYPE);
+            } else {
+                let Some((value, bytes)) = small_value_and_end(text, value_at) else { break };
+                let is_unchanged = known.is_settled_at(value) && note.known() == Known::Counter;
+                if !is_unchanged && note.known() != Known::Ignored || note.is_watched() {
+                    break;
+                }
+                samples += 1;
+                end += bytes;
+            }
+            at = end;
+            lines += 1;
+            is_head_known = false;
+        }
+        self.series.skip(lines);
+        self.families.pass(types);
+        self.reading.lines += lines;
+        self.reading.counts.samples += samples;
+        (at, is_head_known)
+    }
+
     /// Reads the line that `rest` begins with, if it is the expected one and nothing is odd about it;
     /// returns its length.
     #[inline]
-    fn known_line(&mut self, rest: &[u8]) -> Option<usize> {
+    fn known_line(&mut self, rest: &[u8], is_head_known: bool) -> Option<usize> {
         let known = *self.series.expected()?;
         let head_bytes = known.head_bytes();
-        let head = rest.get(..head_bytes)?;
-        if self.fingerprints.of(head) != known.head() || !self.families.is_in_step() {
-            return None;
-        }
+        let is_it = || rest.get(..head_bytes).is_some_and(|head| self.fingerprints.of(head) == known.head());
+        let is_expected = is_head_known || (self.families.is_in_step() && is_it());
         let note = Note(known.note());
-        if note.is_watched() {
+        if !is_expected || note.is_watched() {
             return None;
         }
-        let kind = match note.known() {
-            Known::Comment => {
-                self.series.accept();
-                self.reading.lines += 1;
-                return Some(head_bytes);
-            }
-            Known::Type => {
-                self.series.accept();
-                self.families.pass();
-                self.reading.lines += 1;
-                return Some(head_bytes);
-            }
-            known => known,
-        };
+        if note.is_comment() {
+            self.series.accept();
+            self.families.pass(usize::from(note == Note::TYPE));
+            self.reading.lines += 1;
+            return Some(head_bytes);
+        }
         let (value, value_bytes) = value_and_end(rest.get(head_bytes..)?)?;
-        match kind {
+        match note.known() {
             Known::Counter if self.series.is_unchanged(&known, value) => self.series.accept(),
             Known::Ignored => self.series.accept(),
-            Known::Counter if note.is_plain() => {
+            Known::Counter if note.is_plain() && !value.is_negative() => {
                 let identity = self.series.expected_identity();
                 let line = Line {
                     head: known.head(),
                     head_bytes: u16::try_from(head_bytes).ok()?,
                     identity,
                     note: note.0,
-                    is_cumulative: true,
+                    kind: LineKind::Cumulative,
                 };
                 let owed = self.series.observe(Place::Expected, &line, value);
                 if !owed.is_zero() {
@@ -127,11 +158,18 @@ impl Converter {
         value: Decimal,
     ) {
         let plain = &self.plain;
-        let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
-        let pushed =
-            self.packets.push(carried, |out| plain.write(line, head_bytes, note.role(), kind, value, out));
+        let pushed = self.packets.push(carried, |out| plain.write(line, head_bytes, note, value, out));
         self.pushed(pushed, carried);
     }
+}
+
+/// A whole number of few digits and the line feed behind it; and the length of both.
+#[inline]
+fn small_value_and_end(text: &[u8], at: usize) -> Option<(Decimal, usize)> {
+    let word = wide::word(text, at);
+    let digits = wide::leading_digits(word);
+    let is_whole = (1..wide::WORD).contains(&digits) && wide::byte(word, digits) == b'\n';
+    is_whole.then(|| (Decimal::whole_number(wide::number(word, digits)), digits + 1))
 }
 
 /// The usual value and what ends its line, be it a line feed alone or a timestamp before it; and the length of

@@ -79,8 +79,10 @@ pub struct Families {
     kinds: FingerprintMap<Kind>,
     /// How many of the passed ones are among them.
     asked: usize,
-    /// The last name asked for.
-    last: Option<(Fingerprint, Role)>,
+    /// The role of the last name asked for, unless a family was declared since.
+    last: Option<Role>,
+    /// It, if there is a last role.
+    last_name: String,
 }
 
 /// The most declarations kept; families declared behind them are not known.
@@ -93,10 +95,10 @@ impl Families {
         self.kinds.clear();
     }
 
-    /// The next known family is declared here, as it was.
+    /// The next known families, so many, are declared here as they were.
     #[inline]
-    pub fn pass(&mut self) {
-        self.passed += 1;
+    pub fn pass(&mut self, count: usize) {
+        self.passed += count;
         self.last = None;
     }
 
@@ -136,15 +138,15 @@ impl Families {
     /// A family declared under the sample's whole name decides; else the one without the suffix.
     /// The suffix alone decides nothing: `x_total` may be a gauge.
     pub fn role(&mut self, name: &str, fingerprints: &Fingerprints) -> Role {
-        let whole = fingerprints.of(name.as_bytes());
-        if let Some((last, role)) = self.last
-            && last == whole
+        if let Some(role) = self.last
+            && self.last_name == name
         {
             return role;
         }
         self.catch_up();
-        let role = self.role_of(whole, name, fingerprints);
-        self.last = Some((whole, role));
+        let role = self.role_of(fingerprints.of(name.as_bytes()), name, fingerprints);
+        self.last = Some(role);
+        name.clone_into(&mut self.last_name);
         role
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::family::Kind;
 use super::labels::{self, Labels};
-use super::usual::{self, Usual};
-use crate::decimal::Number;
+use super::usual::{self, Traits, Usual};
+use crate::decimal::{Decimal, Leading, Number};
 
 /// The longest line read; a longer one is malformed.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -39,8 +39,9 @@ pub struct Sample<'a> {
     pub value: Result<Number, LineError>,
     /// How long its head is: what stands before the value.
     pub head_bytes: usize,
-    /// The head is in its one canonical form: labels in order, no blanks, no needless escapes.
-    pub is_canonical: bool,
+    /// What was noticed of the head, if it is in its one canonical form: labels in order, no blanks, no
+    /// needless escapes.
+    pub canonical: Option<Traits<'a>>,
 }
 
 /// What is wrong with a line.
@@ -90,12 +91,17 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
     if bytes.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong);
     }
-    if let Some(Usual { name, labels, head_bytes }) = usual::read(bytes) {
+    if let Some(Usual { name, labels, head_bytes, traits }) = usual::read(bytes) {
         let rest = bytes.get(head_bytes..).unwrap_or_default();
-        let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
-        let value = value(rest.strip_suffix('\r').unwrap_or(rest));
+        let value = match Decimal::leading(rest) {
+            Some(Leading { value, bytes }) if bytes == rest.len() => Ok(Number::Finite(value)),
+            _ => {
+                let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
+                value(rest.strip_suffix('\r').unwrap_or(rest))
+            }
+        };
         let name = Cow::Borrowed(name);
-        return Ok(Line::Sample(Sample { name, labels, value, head_bytes, is_canonical: true }));
+        return Ok(Line::Sample(Sample { name, labels, value, head_bytes, canonical: Some(traits) }));
     }
     let text = str::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -148,7 +154,7 @@ pub(super) fn sample_line(line: &str) -> Result<Sample<'_>, LineError> {
         _ => return Err(LineError::Name),
     };
     let rest = blanks(rest);
-    Ok(Sample { name, labels, value: value(rest), head_bytes: line.len() - rest.len(), is_canonical: false })
+    Ok(Sample { name, labels, value: value(rest), head_bytes: line.len() - rest.len(), canonical: None })
 }
 
 fn value(text: &str) -> Result<Number, LineError> {

@@ -227,7 +227,7 @@ fn a_scrape_in_the_order_of_the_last_has_the_same_roles() {
     families.finish();
     families.begin();
     assert_eq!(families.role("a", &fingerprints), Role::Untyped);
-    families.pass();
+    families.pass(1);
     assert_eq!(families.role("a", &fingerprints), Role::Counter);
     assert_eq!(families.role("b_sum", &fingerprints), Role::Untyped);
     families.declare("b", Kind::Summary, &fingerprints);
@@ -247,7 +247,7 @@ fn families_are_bounded_and_those_that_are_kept_stay_known() {
     assert_eq!(families.role("c", &fingerprints), Role::Untyped);
     families.finish();
     families.begin();
-    (0..FAMILIES_MAX + 2).for_each(|_| families.pass());
+    (0..FAMILIES_MAX + 2).for_each(|_| families.pass(1));
     assert_eq!(families.role("a", &fingerprints), Role::Counter);
     assert_eq!(families.role("c", &fingerprints), Role::Untyped);
 }
@@ -262,7 +262,7 @@ fn a_scrape_that_was_not_finished_leaves_the_families_as_they_were() {
     families.begin();
     families.declare("a", Kind::Gauge, &fingerprints);
     families.begin();
-    families.pass();
+    families.pass(1);
     assert_eq!(families.role("a", &fingerprints), Role::Counter);
 }
 
@@ -274,7 +274,7 @@ fn every_real_scrape_is_read_without_a_malformed_line() {
         let lines = || body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let samples = lines().filter(|line| line[0] != b'#').count();
         let usual = |line: &&[u8]| match parse(line).unwrap() {
-            Line::Sample(sample) => sample.is_canonical && sample.value.is_ok(),
+            Line::Sample(sample) => sample.canonical.is_some() && sample.value.is_ok(),
             Line::Nothing | Line::Type { .. } => false,
         };
         // Engines write nothing that needs the whole grammar, but for escapes in their build tags.

@@ -6,7 +6,7 @@ fn decimal(text: &str) -> Decimal {
 }
 
 fn line(identity: Fingerprint) -> Line {
-    Line { head: identity, head_bytes: 1, identity, note: 0, is_cumulative: true }
+    Line { head: identity, head_bytes: 1, identity, note: 0, kind: LineKind::Cumulative }
 }
 
 /// A series' value in the scrape being read; what it owes.
@@ -248,7 +248,7 @@ fn what_is_kept_beside_malformed_lines_is_bounded() {
     let mut series = Series::default();
     (0..LINES_MAX as u64).for_each(|identity| series.resume(Record { identity, seen: None }));
     series.begin(Continuity::Continued);
-    let other = Line { is_cumulative: false, ..line(7) };
+    let other = Line { kind: LineKind::Passing, ..line(7) };
     (0..5).for_each(|_| series.see(Place::New, &other));
     finish(&mut series, &[], false, false);
     assert_eq!(series.len(), LINES_MAX - 5);

@@ -161,7 +161,10 @@ impl Dialect {
             out.push(self.equals);
             out.extend(self.values.clean(value));
         }
-        cut(out, start, TAG_CHARS_MAX);
+        // A folded tag is a part of the name, which is cut as a whole.
+        if self.place != Place::Folded {
+            cut(out, start, TAG_CHARS_MAX);
+        }
     }
 
     /// Whether two keys are written alike.

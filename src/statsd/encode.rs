@@ -136,7 +136,7 @@ impl Encoder {
 }
 
 /// Appends a value, its type and its sample rate.
-pub(crate) fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
+fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
     value.write_to(out);
     match kind {
         Kind::Counter => out.extend_from_slice(b"|c"),

@@ -4,10 +4,12 @@
 //! a line carries (for a counter: which difference) is kept beside it, so that a datagram that could not be
 //! sent names everything that it would have delivered.
 
+use crate::wide::Text;
+
 /// Lines packed into datagrams of a bounded size: whole lines only, each with its line feed.
 pub struct Packets<T> {
     datagram_bytes_max: usize,
-    bytes: Vec<u8>,
+    text: Text,
     loads: Vec<Load<T>>,
     /// Finished datagrams.
     datagrams: Vec<Datagram>,
@@ -15,7 +17,7 @@ pub struct Packets<T> {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Datagram {
-    /// Where it ends in `bytes`; it begins where the one before ends.
+    /// Where it ends in the text; it begins where the one before ends.
     end: usize,
     /// Where what it carries ends in `loads`.
     loads_end: usize,
@@ -44,7 +46,7 @@ pub enum Pushed {
 
 impl<T> std::fmt::Debug for Packets<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (bytes, datagrams) = (self.bytes.len(), self.datagrams.len());
+        let (bytes, datagrams) = (self.text.len(), self.datagrams.len());
         out.debug_struct("Packets")
             .field("bytes", &bytes)
             .field("datagrams", &datagrams)
@@ -56,27 +58,27 @@ impl<T: Copy> Packets<T> {
     /// No lines yet.
     #[must_use]
     pub fn new(datagram_bytes_max: usize) -> Self {
-        Self { datagram_bytes_max, bytes: Vec::new(), loads: Vec::new(), datagrams: Vec::new() }
+        Self { datagram_bytes_max, text: Text::default(), loads: Vec::new(), datagrams: Vec::new() }
     }
 
     /// No lines again.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.text.truncate(0);
         self.loads.clear();
         self.datagrams.clear();
     }
 
     /// Adds the lines that `write` appends, all into one datagram, and what they carry.
     #[inline]
-    pub fn push(&mut self, carries: Option<T>, write: impl FnOnce(&mut Vec<u8>)) -> Pushed {
-        let start = self.bytes.len();
-        write(&mut self.bytes);
-        let length = self.bytes.len() - start;
+    pub fn push(&mut self, carries: Option<T>, write: impl FnOnce(&mut Text)) -> Pushed {
+        let start = self.text.len();
+        write(&mut self.text);
+        let length = self.text.len() - start;
         if length > self.datagram_bytes_max {
-            self.bytes.truncate(start);
+            self.text.truncate(start);
             return Pushed::TooLarge;
         }
-        if self.bytes.len() - self.last().end > self.datagram_bytes_max {
+        if self.text.len() - self.last().end > self.datagram_bytes_max {
             self.end_datagram(start);
         }
         let offset = start - self.last().end;
@@ -98,8 +100,8 @@ impl<T: Copy> Packets<T> {
 
     /// Ends the datagram being filled: call it once, after the last line.
     pub fn finish(&mut self) {
-        if self.bytes.len() > self.last().end {
-            self.end_datagram(self.bytes.len());
+        if self.text.len() > self.last().end {
+            self.end_datagram(self.text.len());
         }
     }
 
@@ -118,7 +120,7 @@ impl<T: Copy> Packets<T> {
     /// A finished datagram, in the order of the lines.
     #[must_use]
     pub fn datagram(&self, index: usize) -> Option<&[u8]> {
-        self.bytes.get(self.before(index).end..self.datagrams.get(index)?.end)
+        self.text.get(self.before(index).end, self.datagrams.get(index)?.end)
     }
 
     fn before(&self, index: usize) -> Datagram {
@@ -144,7 +146,7 @@ impl<T: Copy> Packets<T> {
         let end = self.datagrams.get(index).map_or(first, |datagram| datagram.loads_end);
         self.loads.get(first..end).unwrap_or_default().iter().map(move |load| {
             let start = begin + load.offset as usize;
-            (load.carried, self.bytes.get(start..start + load.length as usize).unwrap_or_default())
+            (load.carried, self.text.get(start, start + load.length as usize).unwrap_or_default())
         })
     }
 }
@@ -157,7 +159,7 @@ mod tests {
         let mut packets = Packets::new(limit);
         for (index, line) in lines.iter().enumerate() {
             let carries = (!line.starts_with('g')).then_some(index);
-            let _ = packets.push(carries, |out| out.extend_from_slice(line.as_bytes()));
+            let _ = packets.push(carries, |out| out.push_slice(line.as_bytes()));
         }
         packets.finish();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -184,9 +186,9 @@ mod tests {
     #[test]
     fn what_is_larger_than_a_datagram_is_dropped_whole_and_said() {
         let mut packets = Packets::new(4);
-        assert_eq!(packets.push(Some(1), |out| out.extend_from_slice(b"abc\n")), Pushed::Packed);
-        assert_eq!(packets.push(Some(2), |out| out.extend_from_slice(b"abcd\n")), Pushed::TooLarge);
-        assert_eq!(packets.push(Some(3), |out| out.extend_from_slice(b"x\n")), Pushed::Packed);
+        assert_eq!(packets.push(Some(1), |out| out.push_slice(b"abc\n")), Pushed::Packed);
+        assert_eq!(packets.push(Some(2), |out| out.push_slice(b"abcd\n")), Pushed::TooLarge);
+        assert_eq!(packets.push(Some(3), |out| out.push_slice(b"x\n")), Pushed::Packed);
         packets.finish();
         let all: Vec<_> = packets.not_taken().collect();
         assert_eq!(all, [(1, b"abc\n" as &[u8]), (3, b"x\n")]);
@@ -197,7 +199,7 @@ mod tests {
         let mut packets = Packets::new(8);
         for (number, line) in ["aaa\n", "bbb\n", "cccc\n", "d\n"].iter().enumerate() {
             let carries = (number != 1).then_some(number);
-            let _ = packets.push(carries, |out| out.extend_from_slice(line.as_bytes()));
+            let _ = packets.push(carries, |out| out.push_slice(line.as_bytes()));
         }
         packets.finish();
         assert_eq!(packets.take(0).collect::<Vec<_>>(), [0]);

@@ -16,6 +16,7 @@ pub(super) fn text(settings: &Settings, sample: &Sample, role: Role, kind: char,
     let (name, tags) = match settings.statsd_format {
         Format::Datadog => (datadog_name(settings, sample, role), datadog_tags(settings, sample, role)),
         Format::Etsy => (etsy_name(settings, sample), String::new()),
+        other => unimplemented!("the reference speaks datadog and etsy, not {other:?}"),
     };
     let line = |value: Number| format!("{name}:{}|{kind}{tags}\n", value.text());
     if settings.statsd_format == Format::Etsy && value.is_below(Number::ZERO) {

@@ -1,0 +1,189 @@
+//! Text that is written in steps of eight bytes.
+
+use super::{Short, WORD, Words, word};
+
+/// A growing text whose room is used again: what was written is overwritten and never cleared.
+#[derive(Debug, Default)]
+pub struct Text {
+    /// Initialised beyond the end of the text, so that a step may write more than it adds.
+    bytes: Vec<u8>,
+    end: usize,
+}
+
+impl Text {
+    /// Its length in bytes.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end
+    }
+
+    /// Whether it is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.end == 0
+    }
+
+    /// The part between two places.
+    #[must_use]
+    pub fn get(&self, begin: usize, end: usize) -> Option<&[u8]> {
+        self.bytes.get(begin..end.min(self.end))
+    }
+
+    /// Drops what stands behind `end`.
+    pub fn truncate(&mut self, end: usize) {
+        self.end = end.min(self.end);
+    }
+
+    /// Gives back room that texts like this one do not need.
+    pub fn give_back(&mut self) {
+        if self.bytes.len() > 2 * self.end {
+            self.bytes.truncate(self.end);
+            self.bytes.shrink_to_fit();
+        }
+    }
+
+    /// Room for this many bytes, and for the rest of a step. Without it they are not written.
+    #[inline]
+    fn reserve(&mut self, count: usize) {
+        let needed = self.end + count + WORD;
+        if needed > self.bytes.len() {
+            self.grow(needed);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        self.bytes.reserve(needed - self.bytes.len());
+        self.bytes.resize(needed.max(self.bytes.capacity().min(2 * needed)), 0);
+    }
+
+    /// Appends any bytes.
+    pub fn push_slice(&mut self, bytes: &[u8]) {
+        self.append(bytes.len(), |pen| pen.text_of(bytes));
+    }
+
+    /// Appends what `write` writes into room for `count` bytes, and what it returns.
+    #[inline]
+    pub fn append<T>(&mut self, count: usize, write: impl FnOnce(&mut Pen<'_>) -> T) -> T {
+        self.reserve(count);
+        let mut pen = Pen { room: self.bytes.get_mut(self.end..).unwrap_or_default(), written: 0 };
+        let result = write(&mut pen);
+        self.end += pen.written;
+        result
+    }
+}
+
+/// Writes into room that is there. What does not fit is not written.
+#[derive(Debug)]
+pub struct Pen<'a> {
+    room: &'a mut [u8],
+    written: usize,
+}
+
+impl<'a> Pen<'a> {
+    /// Writes from the beginning of this room.
+    #[must_use]
+    pub fn new(room: &'a mut [u8]) -> Self {
+        Self { room, written: 0 }
+    }
+
+    /// How much was written.
+    #[inline]
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.room.get(..self.written).unwrap_or_default()
+    }
+
+    /// Takes back what was written last.
+    #[inline]
+    pub fn take_back(&mut self, count: usize) {
+        self.written = self.written.saturating_sub(count);
+    }
+
+    /// Writes a byte.
+    #[inline]
+    pub fn byte(&mut self, byte: u8) {
+        if let Some(place) = self.room.get_mut(self.written) {
+            *place = byte;
+            self.written += 1;
+        }
+    }
+
+    /// Writes the first `count` bytes of a word.
+    #[inline]
+    pub fn word(&mut self, word: u64, count: usize) {
+        if let Some(place) = self.room.get_mut(self.written..).and_then(|room| room.first_chunk_mut()) {
+            *place = word.to_le_bytes();
+            self.written += count;
+        }
+    }
+
+    /// Writes a short text.
+    #[inline]
+    pub(crate) fn short(&mut self, Short(word, count): Short) {
+        self.word(word, count);
+    }
+
+    /// Writes a text that is in words.
+    #[inline]
+    pub fn words(&mut self, Words { words, bytes }: &Words) {
+        let mut left = *bytes;
+        for word in words {
+            let count = left.min(WORD);
+            self.word(*word, count);
+            left -= count;
+        }
+    }
+
+    /// Writes a part of a longer text.
+    #[inline]
+    pub fn part(&mut self, text: &[u8], mut at: usize, end: usize) {
+        while at < end {
+            let count = (end - at).min(WORD);
+            self.word(word(text, at), count);
+            at += count;
+        }
+    }
+
+    /// Writes a text.
+    #[inline]
+    pub fn text_of(&mut self, text: &[u8]) {
+        self.part(text, 0, text.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_join_to_a_text() {
+        let mut text = Text::default();
+        text.push_slice(b"abcdefghij");
+        text.append(20, |pen| {
+            pen.part(b"0123456789xyz", 1, 11);
+            pen.byte(b'|');
+            pen.word(u64::from_le_bytes(*b"12345678"), 5);
+            pen.take_back(2);
+            assert_eq!((pen.text(), pen.written()), (&b"123456789x|123"[..], 14));
+        });
+        assert_eq!(text.get(0, text.len()), Some(&b"abcdefghij123456789x|123"[..]));
+        text.truncate(2);
+        text.push_slice(b"!");
+        assert_eq!(text.get(0, 100), Some(&b"ab!"[..]));
+    }
+
+    #[test]
+    fn without_room_nothing_is_written() {
+        let mut text = Text::default();
+        text.append(0, |pen| (0..100).for_each(|_| pen.byte(b'a')));
+        assert!(text.len() <= 2 * WORD);
+    }
+}
