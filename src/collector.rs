@@ -23,7 +23,7 @@ use crate::log::Log;
 use crate::scrape::{ScrapeError, scrape};
 use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
-use health::{Change, Health};
+use health::{Health, News};
 
 /// How long StopMetrics is held up for the last scrape and its delivery: the engine waits 15 seconds for
 /// all of its shutdown, and kills 10 seconds after SIGTERM.
@@ -252,7 +252,13 @@ impl<'a> Collector<'a> {
         self.note_refusal(&scraped);
         match scraped {
             Ok(report) => {
-                self.note_success(report);
+                if report.is_foreign {
+                    self.log.warn(
+                        "the saved state is of another engine and was set aside: this scrape is the baseline",
+                    );
+                }
+                let news = self.scraping.works(Instant::now());
+                self.say_of_scraping(news);
                 self.deliver(begin + limit, events).await;
                 self.save();
                 let converter = &mut self.converter;
@@ -263,14 +269,8 @@ impl<'a> Collector<'a> {
                 });
             }
             Err(problem) => {
-                let problem = problem.to_string();
-                if self.scraping.fails(&problem) {
-                    self.log.error(&format!(
-                        "cannot scrape {}: {problem}; nothing is sent until it works, and counts go on from \
-                         the last complete scrape",
-                        self.settings.scrape_addr
-                    ));
-                }
+                let news = self.scraping.fails(&problem.to_string(), Instant::now());
+                self.say_of_scraping(news);
             }
         }
     }
@@ -286,41 +286,41 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn note_success(&mut self, report: Report) {
+    fn say_of_scraping(&self, news: News) {
         let Settings { scrape_addr, statsd_addr, interval, .. } = self.settings;
-        if report.is_foreign {
-            self.log
-                .warn("the saved state is of another engine and was set aside: this scrape is the baseline");
-        }
-        match self.scraping.works() {
-            Change::First => {
-                self.log
-                    .info(&format!("scraping {scrape_addr} every {interval:?}, sending to {statsd_addr}"));
+        match news {
+            News::Works => {
+                self.log.info(&format!("scraping {scrape_addr} every {interval:?}, sending to {statsd_addr}"));
             }
-            Change::Recovered(failures) => {
+            News::Recovered(failures) => {
                 self.log.info(&format!("scraping {scrape_addr} works again after {failures} failures"));
             }
-            Change::Same => {}
+            News::Fails(problem) => self.log.error(&format!(
+                "cannot scrape {scrape_addr}: {problem}; nothing is sent until it works, and counts go on from \
+                 the last complete scrape"
+            )),
+            News::Folded(folded) => self.log.error(&format!("scraping {scrape_addr} {folded}")),
+            News::Nothing => {}
         }
     }
 
     async fn deliver(&mut self, deadline: Instant, events: Option<&Receiver<Event>>) {
+        let news = match self.send(deadline, events).await {
+            Ok(()) => self.sending.works(Instant::now()),
+            Err(error) => self.sending.fails(&error.to_string(), Instant::now()),
+        };
         let address = &self.settings.statsd_addr;
-        match self.send(deadline, events).await {
-            Ok(()) => {
-                if let Change::Recovered(failures) = self.sending.works() {
-                    self.log.info(&format!("sending to {address} works again after {failures} scrapes"));
-                }
+        match news {
+            News::Recovered(failures) => {
+                self.log.info(&format!("sending to {address} works again after {failures} scrapes"));
             }
-            Err(error) => {
-                let owing = self.converter.owing();
-                if self.sending.fails(&error.to_string()) {
-                    self.log.error(&format!(
-                        "cannot send to {address}: {error}; is a StatsD server listening there (STATSD_ADDR)? \
-                         The counts of {owing} series are owed, kept, and sent when it does"
-                    ));
-                }
-            }
+            News::Fails(problem) => self.log.error(&format!(
+                "cannot send to {address}: {problem}; is a StatsD server listening there (STATSD_ADDR)? \
+                 The counts of {} series are owed, kept, and sent when it does",
+                self.converter.owing()
+            )),
+            News::Folded(folded) => self.log.error(&format!("sending to {address} {folded}")),
+            News::Works | News::Nothing => {}
         }
     }
 
@@ -364,18 +364,17 @@ impl<'a> Collector<'a> {
     /// After each delivery, so that whatever ends this process, the next one knows what is owed.
     fn save(&mut self) {
         let (Some(engine), Some(snapshot)) = (&mut self.engine, self.converter.snapshot()) else { return };
-        match engine.state.save(&snapshot, SystemTime::now()) {
-            Ok(()) => {
-                engine.saving.works();
-            }
-            Err(problem) => {
-                if engine.saving.fails(&problem.to_string()) {
-                    self.log.error(&format!(
-                        "cannot save the state {}: {problem}; a restart of the plugin will lose counts",
-                        engine.state.path().display()
-                    ));
-                }
-            }
+        let news = match engine.state.save(&snapshot, SystemTime::now()) {
+            Ok(()) => engine.saving.works(Instant::now()),
+            Err(problem) => engine.saving.fails(&problem.to_string(), Instant::now()),
+        };
+        let path = engine.state.path().display();
+        match news {
+            News::Fails(problem) => self.log.error(&format!(
+                "cannot save the state {path}: {problem}; a restart of the plugin will lose counts"
+            )),
+            News::Folded(folded) => self.log.error(&format!("saving the state {path} {folded}")),
+            News::Works | News::Recovered(_) | News::Nothing => {}
         }
     }
 }

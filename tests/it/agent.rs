@@ -200,6 +200,23 @@ fn a_missing_socket_is_named_once() {
 }
 
 #[test]
+fn an_endpoint_that_fails_every_other_time_logs_nine_lines() {
+    let (_server, statsd) = server();
+    let (asked, is_asked) = mpsc::channel();
+    let endpoint = Endpoint::start(move |number| {
+        let _ = asked.send(());
+        vec![at_once(if number % 2 == 0 { counter(1) } else { chunked("") })]
+    });
+    let mut agent = Agent::start(&endpoint, &statsd);
+    (0..20).for_each(|_| is_asked.recv_timeout(PATIENCE).unwrap());
+    agent.terminate();
+    let lines: Vec<_> = agent.lines.iter().collect();
+    let folded: Vec<_> = lines.iter().filter(|line| line.contains("failed 4 of 9 times")).collect();
+    assert_eq!((lines.len(), folded.len()), (10, 1), "{lines:#?}");
+    assert!(lines.iter().any(|line| line == "scraping stopped"), "{lines:#?}");
+}
+
+#[test]
 fn a_hung_endpoint_does_not_hold_up_the_end() {
     let (_server, statsd) = server();
     let (asked, is_asked) = mpsc::channel();
