@@ -7,8 +7,11 @@ use crate::config::{SETTINGS, Setting};
 /// How the table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
+    /// For people.
     Text,
+    /// For the documentation.
     Markdown,
+    /// For programs.
     Json,
 }
 

@@ -74,17 +74,38 @@ fn an_incomplete_scrape_fails_and_those_around_it_count() {
 }
 
 #[test]
-fn every_wrong_setting_is_said_at_once() {
-    let wrong = &[("INTERVAL", "never"), ("STATSD_FORMAT", "json")];
+fn a_wrong_setting_of_each_kind_one_run_lists_them_all() {
+    let wrong = [
+        ("an address to send to", "STATSD_ADDR", "ftp://x", "udp://HOST[:PORT]"),
+        ("a word of a list", "STATSD_FORMAT", "json", "datadog"),
+        ("a prefix", "METRIC_PREFIX", "9.", "a letter first"),
+        ("tags", "TAGS", "a|b", "KEY:VALUE,KEY:VALUE"),
+        ("a tag's value", "DD_ENV", "a,b", "a tag value"),
+        ("a host", "DD_AGENT_HOST", "a b", "a host name or IP address"),
+        ("a port", "DD_DOGSTATSD_PORT", "65536", "a port from 1 to 65535"),
+        ("a duration", "INTERVAL", "never", "such as 500ms, 10s or 1m"),
+        ("a number", "MAX_PACKET_BYTES", "10", "from 256 to 65507"),
+        ("a level", "LOG_LEVEL", "loud", "error, warn, info or debug"),
+        ("an address to scrape", "SCRAPE_ADDR", "/run/docker", "unix:///PATH"),
+    ];
+    let vars = wrong.map(|(_, name, value, _)| (name, value));
     for command in [&[][..], &["agent"], &["convert", IDLE]] {
-        let (code, stdout, stderr) = output(command, wrong);
+        let (code, stdout, stderr) = output(command, &vars);
         assert_eq!((code, stdout.as_str()), (1, ""));
-        assert_eq!(
-            stderr,
-            "setting STATSD_FORMAT: got \"json\", takes datadog, etsy, graphite, influx, librato or \
-             signalfx\n\
-             setting INTERVAL: got \"never\", takes a duration from 10ms to 1h, such as 500ms, 10s or 1m\n"
-        );
+        for (kind, name, value, takes) in wrong {
+            let begin = format!("setting {name}: got {value:?}, takes ");
+            let line = stderr.lines().find(|line| line.starts_with(&begin));
+            assert!(line.is_some_and(|line| line.contains(takes)), "{kind}: {stderr}");
+        }
+        assert_eq!(stderr.lines().count(), wrong.len(), "one line each and nothing else: {stderr}");
+    }
+}
+
+#[test]
+fn settings_are_read_only_by_commands_that_use_them() {
+    let wrong = &[("INTERVAL", "never")];
+    for command in ["--help", "--version", "settings"] {
+        assert_eq!(output(&[command], wrong).0, 0, "{command}");
     }
 }
 
@@ -105,9 +126,24 @@ fn a_wrong_command_line_exits_with_2() {
 }
 
 #[test]
-fn help_version_and_settings() {
+fn each_command_has_its_own_help() {
     let (code, help, _) = output(&["--help"], &[]);
-    assert!(code == 0 && help.contains("usage: docker-metrics-statsd [COMMAND]"));
+    assert!(code == 0 && help.contains("\nusage: docker-metrics-statsd [COMMAND]\n"), "{help}");
+    for command in ["agent", "convert", "listen", "settings"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+        for flag in ["--help", "-h"] {
+            let (code, help, stderr) = output(&[command, flag], &[]);
+            assert_eq!((code, stderr.as_str()), (0, ""), "{command}");
+            let usage = help.lines().find(|line| line.starts_with("usage: ")).unwrap();
+            assert!(usage.contains(&format!("docker-metrics-statsd {command}")), "{usage}");
+        }
+    }
+    let (code, _, stderr) = output(&["frob", "--help"], &[]);
+    assert!(code == 2 && stderr.starts_with("there is no command"), "{stderr}");
+}
+
+#[test]
+fn version_and_settings() {
     let (_, version, _) = output(&["--version"], &[]);
     assert_eq!(version, concat!("docker-metrics-statsd ", env!("CARGO_PKG_VERSION"), "\n"));
     let (_, settings, _) = output(&["settings"], &[("INTERVAL", "3s")]);
