@@ -14,8 +14,8 @@ use lexopt::Parser;
 
 use crate::config::Settings;
 use crate::convert::Start;
-use crate::listen::listen;
-use arguments::{Command, parse};
+use crate::listen::{self, ListenAddr, Listener, Watch};
+use arguments::{Command, Show, parse};
 use error::CliError;
 
 /// Runs the command line and returns the exit code; problems are on standard error.
@@ -41,16 +41,24 @@ fn run(command: &Command) -> Result<(), CliError> {
             let start = if *from_zero { Start::Zero } else { Start::FirstScrape };
             convert::convert(&settings_in_force()?, start, files)
         }
-        Command::Listen { raw, address } => {
-            listen(address, *raw, &mut io::stdout().lock()).map_err(|source| match source.kind() {
-                io::ErrorKind::BrokenPipe => CliError::Output(source),
-                _ => CliError::Listen { address: address.clone(), source },
-            })
-        }
+        Command::Listen { show, address } => listen(*show, address),
         Command::Settings(form) => print(&settings::table(*form, variable)),
         Command::Help(text) => print(text),
         Command::Version => print(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n")),
     }
+}
+
+/// Ends only when standard output is closed.
+fn listen(show: Show, address: &ListenAddr) -> Result<(), CliError> {
+    let failed = |source| CliError::Listen { address: address.clone(), source };
+    let listener = Listener::bind(address).map_err(failed)?;
+    let shown = smol::block_on(async {
+        match show {
+            Show::Lines(form) => listen::print(listener, form, &mut io::stdout().lock()).await,
+            Show::Summary => Watch::new(listener, format!("listening on {address}")).run().await,
+        }
+    });
+    shown.map(|never| match never {}).map_err(CliError::Output)
 }
 
 fn settings_in_force() -> Result<Settings, CliError> {

@@ -7,7 +7,7 @@ use lexopt::{Arg, Parser};
 use super::CliError;
 use super::help;
 use super::settings::Form;
-use crate::listen::{DEFAULT_ADDR, ListenAddr};
+use crate::listen::{DEFAULT_ADDR, ListenAddr, Print};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -15,10 +15,17 @@ pub(super) enum Command {
     Plugin,
     Agent,
     Convert { from_zero: bool, files: Vec<OsString> },
-    Listen { raw: bool, address: ListenAddr },
+    Listen { show: Show, address: ListenAddr },
     Settings(Form),
     Help(&'static str),
     Version,
+}
+
+/// How `listen` shows what arrives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Show {
+    Lines(Print),
+    Summary,
 }
 
 pub(super) fn parse(mut parser: Parser) -> Result<Command, CliError> {
@@ -49,8 +56,9 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, CliError> {
         ("convert", [], [_, ..]) => Ok(Command::Convert { from_zero: false, files: values }),
         ("convert", ["from-zero"], [_, ..]) => Ok(Command::Convert { from_zero: true, files: values }),
         ("convert", _, []) => Err(CliError::Usage("convert needs a file".to_owned())),
-        ("listen", [], [] | [_]) => Ok(Command::Listen { raw: false, address: listen_address(&values)? }),
-        ("listen", ["raw"], [] | [_]) => Ok(Command::Listen { raw: true, address: listen_address(&values)? }),
+        ("listen", [], [] | [_]) => listen(Show::Lines(Print::Readable), &values),
+        ("listen", ["raw"], [] | [_]) => listen(Show::Lines(Print::Raw), &values),
+        ("listen", ["summary"], [] | [_]) => listen(Show::Summary, &values),
         ("settings", [], []) => Ok(Command::Settings(Form::Text)),
         ("settings", ["markdown"], []) => Ok(Command::Settings(Form::Markdown)),
         ("settings", ["json"], []) => Ok(Command::Settings(Form::Json)),
@@ -58,9 +66,10 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, CliError> {
     }
 }
 
-fn listen_address(values: &[OsString]) -> Result<ListenAddr, CliError> {
+fn listen(show: Show, values: &[OsString]) -> Result<Command, CliError> {
     let text = values.first().map_or(DEFAULT_ADDR.into(), |value| value.to_string_lossy());
-    ListenAddr::parse(&text).ok_or_else(|| {
-        CliError::Usage(format!("cannot listen on {text:?}, only on HOST:PORT or unix:///PATH"))
-    })
+    match ListenAddr::parse(&text) {
+        Some(address) => Ok(Command::Listen { show, address }),
+        None => Err(CliError::Usage(format!("cannot listen on {text:?}, only on HOST:PORT or unix:///PATH"))),
+    }
 }

@@ -72,16 +72,19 @@ exit codes: 0 all converted; 1 a file is missing or no complete exposition, or a
 ";
 
 const LISTEN: &str = "\
-Prints the metrics that arrive at ADDR, one a line, until Ctrl-C. ADDR is HOST:PORT or udp://HOST:PORT for UDP,
+Prints the metrics that arrive at ADDR, one a line, until Ctrl-C. ADDR is HOST:PORT or udp://HOST[:PORT] for UDP,
 or unix:///PATH for a unix datagram socket; without it, 127.0.0.1:8125.
 
-usage: docker-metrics-statsd listen [--raw] [ADDR]
+usage: docker-metrics-statsd listen [--raw|--summary] [ADDR]
 
-  --raw  the lines as they arrive
+  --raw      the lines as they arrive
+  --summary  a live table: the sum of each count and what it grows by in a second (over the last half minute
+             to minute), the last value of anything else, and how long ago it came; plain lines of what
+             changed, every two seconds, where standard output is no terminal
 
 examples:
-  docker-metrics-statsd listen
-  docker-metrics-statsd listen 0.0.0.0:8125 | grep health_check
+  docker-metrics-statsd listen --summary
+  docker-metrics-statsd listen udp://0.0.0.0 | grep health_check
   docker-metrics-statsd listen --raw unix:///tmp/dsd.socket > lines.txt
 
 exit codes: 0 nobody reads its output any more; 1 it cannot listen there; 2 the command line is wrong

@@ -1,18 +1,15 @@
 //! The command line as a user has it: arguments in, text and exit code out.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::UdpSocket;
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use crate::Running;
-
-fn program(arguments: &[&str], vars: &[(&str, &str)]) -> Command {
+pub(crate) fn program(arguments: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"));
     command.args(arguments).env_clear().envs(vars.iter().copied()).current_dir("tests/fixtures/scrapes");
     command
 }
 
-fn output(arguments: &[&str], vars: &[(&str, &str)]) -> (i32, String, String) {
+pub(crate) fn output(arguments: &[&str], vars: &[(&str, &str)]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = program(arguments, vars).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
@@ -117,6 +114,7 @@ fn a_wrong_command_line_exits_with_2() {
         (&["convert"], "convert needs a file"),
         (&["convert", "--frob", "a"], "convert does not take these arguments"),
         (&["listen", "a", "b"], "listen does not take these arguments"),
+        (&["listen", "--raw", "--summary"], "listen does not take these arguments"),
         (&["listen", "tcp://a:1"], "cannot listen on \"tcp://a:1\""),
     ] {
         let (code, stdout, stderr) = output(arguments, &[]);
@@ -148,34 +146,4 @@ fn version_and_settings() {
     assert_eq!(version, concat!("docker-metrics-statsd ", env!("CARGO_PKG_VERSION"), "\n"));
     let (_, settings, _) = output(&["settings"], &[("INTERVAL", "3s")]);
     assert!(settings.contains("INTERVAL=3s\n"));
-}
-
-#[test]
-fn the_listener_prints_metrics_in_columns_and_raw() {
-    for (flags, expected) in [(&[][..], "docker.a 1.5 count b:c"), (&["--raw"], "docker.a:1.5|c|#b:c")] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("listen.sock");
-        let address = format!("unix://{}", path.display());
-        let arguments: Vec<_> = ["listen"].iter().chain(flags).copied().chain([address.as_str()]).collect();
-        let mut child = Running(program(&arguments, &[]).stdout(Stdio::piped()).spawn().unwrap());
-        let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
-        while socket.send_to(b"docker.a:1.5|c|#b:c\n", &path).is_err() {
-            std::thread::yield_now();
-        }
-        let mut line = String::new();
-        BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), expected);
-    }
-}
-
-#[test]
-fn an_address_in_use_is_said() {
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let (code, _, stderr) = output(&["listen", &address], &[]);
-    assert_eq!(code, 1);
-    assert!(
-        stderr.starts_with(&format!("cannot listen on udp://{address}: Address already in use")),
-        "{stderr}"
-    );
 }

@@ -9,11 +9,13 @@ mod fenced_client;
 mod fenced_server;
 mod identical;
 mod law;
+mod listener;
 mod peers;
 #[path = "../support/reference.rs"]
 mod reference;
 mod restarts;
 mod sinks;
+mod terminal;
 
 use std::process::Child;
 

@@ -1,0 +1,117 @@
+//! The listening socket: datagrams in, lines of text out.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use async_io::Async;
+
+use super::ListenAddr;
+
+/// The largest datagram that can arrive.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// A socket that StatsD datagrams arrive at.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Udp(Async<UdpSocket>),
+    Unixgram(Async<UnixDatagram>),
+}
+
+impl Listener {
+    /// Listens at `address`, in place of a unix socket that nobody listens on.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn bind(address: &ListenAddr) -> io::Result<Self> {
+        let socket = match address {
+            ListenAddr::Udp(address) => Socket::Udp(Async::new(UdpSocket::bind(address)?)?),
+            ListenAddr::Unixgram(path) => {
+                remove_dead_socket(path)?;
+                Socket::Unixgram(Async::new(UnixDatagram::bind(path)?)?)
+            }
+        };
+        Ok(Self { socket, buffer: vec![0; DATAGRAM_BYTES_MAX] })
+    }
+
+    /// The next datagram. Dropping the future loses none.
+    pub(super) async fn receive(&mut self) -> io::Result<Datagram> {
+        let count = match &self.socket {
+            Socket::Udp(socket) => socket.recv(&mut self.buffer).await?,
+            Socket::Unixgram(socket) => socket.recv(&mut self.buffer).await?,
+        };
+        Ok(self.datagram(count))
+    }
+
+    /// A datagram that has arrived already; `None` if none waits.
+    pub(super) fn receive_waiting(&mut self) -> Option<Datagram> {
+        let received = match &self.socket {
+            Socket::Udp(socket) => socket.get_ref().recv(&mut self.buffer),
+            Socket::Unixgram(socket) => socket.get_ref().recv(&mut self.buffer),
+        };
+        received.ok().map(|count| self.datagram(count))
+    }
+
+    fn datagram(&self, count: usize) -> Datagram {
+        Datagram::of(self.buffer.get(..count).unwrap_or_default())
+    }
+}
+
+/// What arrived at once, as text without anything that a terminal would act on.
+#[derive(Debug)]
+pub(super) struct Datagram(String);
+
+impl Datagram {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let shown = |char: char| if char.is_control() && char != '\n' { '?' } else { char };
+        Self(String::from_utf8_lossy(bytes).chars().map(shown).collect())
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.lines().filter(|line| !line.is_empty())
+    }
+}
+
+/// Removes a socket that nobody listens on. Anything else at that path is somebody's.
+fn remove_dead_socket(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    match UnixDatagram::unbound()?.connect(path) {
+        Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_that_it_would_act_on() {
+        let datagram = Datagram::of(b"a:1|c\n\n\x1b[2Jb\r:\xff1|g\n");
+        assert_eq!(datagram.lines().collect::<Vec<_>>(), ["a:1|c", "?[2Jb?:\u{fffd}1|g"]);
+    }
+
+    #[test]
+    fn only_a_dead_socket_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "precious").unwrap();
+        let live = std::os::unix::net::UnixListener::bind(path("live")).unwrap();
+        drop(UnixDatagram::bind(path("dead")).unwrap());
+        for (name, stays) in [("file", true), ("live", true), ("dead", false), ("none", false)] {
+            remove_dead_socket(&path(name)).unwrap();
+            assert_eq!(path(name).exists(), stays, "{name}");
+        }
+        drop(live);
+    }
+}
