@@ -1,6 +1,7 @@
 //! The command line: which command, its arguments, its exit code.
 
 mod arguments;
+mod check;
 mod convert;
 mod error;
 mod help;
@@ -37,6 +38,7 @@ fn run(command: &Command) -> Result<(), CliError> {
     match command {
         Command::Plugin => run::plugin(&settings_in_force()?),
         Command::Agent => run::agent(&settings_in_force()?),
+        Command::Check => check::check(&settings_in_force()?),
         Command::Convert { from_zero, files } => {
             let start = if *from_zero { Start::Zero } else { Start::FirstScrape };
             convert::convert(&settings_in_force()?, start, files)

@@ -14,6 +14,7 @@ use crate::listen::{DEFAULT_ADDR, ListenAddr, Print};
 pub(super) enum Command {
     Plugin,
     Agent,
+    Check,
     Convert { from_zero: bool, files: Vec<OsString> },
     Listen { show: Show, address: ListenAddr },
     Settings(Form),
@@ -53,6 +54,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, CliError> {
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
     match (name.as_str(), flags.as_slice(), values.as_slice()) {
         ("agent", [], []) => Ok(Command::Agent),
+        ("check", [], []) => Ok(Command::Check),
         ("convert", [], [_, ..]) => Ok(Command::Convert { from_zero: false, files: values }),
         ("convert", ["from-zero"], [_, ..]) => Ok(Command::Convert { from_zero: true, files: values }),
         ("convert", _, []) => Err(CliError::Usage("convert needs a file".to_owned())),

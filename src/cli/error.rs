@@ -20,6 +20,8 @@ pub(super) enum CliError {
     File { path: String, problem: String },
     /// An address cannot be listened on.
     Listen { address: ListenAddr, source: io::Error },
+    /// What `check` tried does not all work.
+    Check,
     /// The process cannot be told when to end.
     Signals(io::Error),
     /// Standard output cannot be written.
@@ -37,6 +39,7 @@ impl fmt::Display for CliError {
             Self::Bind(error) => error.fmt(out),
             Self::File { path, problem } => write!(out, "{path}: {problem}"),
             Self::Listen { address, source } => write!(out, "cannot listen on {address}: {source}"),
+            Self::Check => out.write_str("not all of it works: see the lines that begin with WRONG"),
             Self::Signals(source) => write!(out, "cannot watch for signals: {source}"),
             Self::Output(source) => write!(out, "cannot write to standard output: {source}"),
         }

@@ -9,6 +9,7 @@ usage: docker-metrics-statsd [COMMAND]
 commands:
   (none)    be the Docker plugin: what the engine starts, and of no use elsewhere
   agent     do the plugin's work without an engine: scrape SCRAPE_ADDR until SIGTERM
+  check     try the settings: the StatsD server, and one scrape
   convert   print the lines that scrapes in files become
   listen    print the metrics that arrive
   settings  every setting: its default, its meaning and the value in force
@@ -35,7 +36,7 @@ pub(super) fn of(command: &str) -> Option<&'static str> {
 }
 
 const COMMANDS: &[(&str, &str)] =
-    &[("agent", AGENT), ("convert", CONVERT), ("listen", LISTEN), ("settings", SETTINGS)];
+    &[("agent", AGENT), ("check", CHECK), ("convert", CONVERT), ("listen", LISTEN), ("settings", SETTINGS)];
 
 const AGENT: &str = "\
 Does the plugin's work without an engine around: scrapes SCRAPE_ADDR every INTERVAL, sends what it finds
@@ -51,6 +52,19 @@ examples:
       STATSD_ADDR=unix:///var/run/datadog/dsd.socket docker-metrics-statsd agent
 
 exit codes: 0 it was told to end; 1 a setting is wrong; 2 the command line is wrong
+";
+
+const CHECK: &str = "\
+Tries the settings: reads them, looks up and tries the StatsD server (what it sends is an empty line, and no
+metric), and scrapes once. Says line by line what works, what does not and what to do about it.
+
+usage: [SETTING=VALUE...] docker-metrics-statsd check
+
+examples:
+  STATSD_ADDR=udp://10.0.0.5:8125 SCRAPE_ADDR=http://127.0.0.1:9323/metrics docker-metrics-statsd check
+  STATSD_ADDR=unix:///var/run/datadog/dsd.socket docker-metrics-statsd check
+
+exit codes: 0 all of it works; 1 something does not; 2 the command line is wrong
 ";
 
 const CONVERT: &str = "\

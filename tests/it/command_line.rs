@@ -86,7 +86,7 @@ fn a_wrong_setting_of_each_kind_one_run_lists_them_all() {
         ("an address to scrape", "SCRAPE_ADDR", "/run/docker", "unix:///PATH"),
     ];
     let vars = wrong.map(|(_, name, value, _)| (name, value));
-    for command in [&[][..], &["agent"], &["convert", IDLE]] {
+    for command in [&[][..], &["agent"], &["check"], &["convert", IDLE]] {
         let (code, stdout, stderr) = output(command, &vars);
         assert_eq!((code, stdout.as_str()), (1, ""));
         for (kind, name, value, takes) in wrong {
@@ -127,7 +127,7 @@ fn a_wrong_command_line_exits_with_2() {
 fn each_command_has_its_own_help() {
     let (code, help, _) = output(&["--help"], &[]);
     assert!(code == 0 && help.contains("\nusage: docker-metrics-statsd [COMMAND]\n"), "{help}");
-    for command in ["agent", "convert", "listen", "settings"] {
+    for command in ["agent", "check", "convert", "listen", "settings"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         for flag in ["--help", "-h"] {
             let (code, help, stderr) = output(&[command, flag], &[]);
