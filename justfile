@@ -50,6 +50,11 @@ plugin-push REF: plugin
 plugin-rm NAME=name:
     docker plugin rm --force "$1"
 
+# Show a recorded engine's metrics arriving, with nothing else installed: [--seconds N]
+[group('build')]
+demo *ARGS:
+    cargo run --quiet -- demo "$@"
+
 # Run the plugin in a real engine and show the metrics that arrive: [--seconds N]
 [group('engine')]
 demo-engine *ARGS: plugin

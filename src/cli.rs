@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod convert;
+mod demo;
 mod error;
 mod help;
 mod run;
@@ -43,6 +44,7 @@ fn run(command: &Command) -> Result<(), CliError> {
             let start = if *from_zero { Start::Zero } else { Start::FirstScrape };
             convert::convert(&settings_in_force()?, start, files)
         }
+        Command::Demo { limit } => demo::demo(*limit),
         Command::Listen { show, address } => listen(*show, address),
         Command::Settings(form) => print(&settings::table(*form, variable)),
         Command::Help(text) => print(text),
@@ -64,8 +66,12 @@ fn listen(show: Show, address: &ListenAddr) -> Result<(), CliError> {
 }
 
 fn settings_in_force() -> Result<Settings, CliError> {
+    settings_from(variable)
+}
+
+fn settings_from(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, CliError> {
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Settings::from_vars(&hostname, variable).map_err(CliError::Settings)
+    Settings::from_vars(&hostname, lookup).map_err(CliError::Settings)
 }
 
 /// What is not UTF-8 is shown as it can be, and refused like any other value that is not accepted.

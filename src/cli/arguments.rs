@@ -1,8 +1,9 @@
 //! The command line, read: which command, and what it is given.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Parser, ValueExt};
 
 use super::CliError;
 use super::help;
@@ -16,6 +17,7 @@ pub(super) enum Command {
     Agent,
     Check,
     Convert { from_zero: bool, files: Vec<OsString> },
+    Demo { limit: Option<Duration> },
     Listen { show: Show, address: ListenAddr },
     Settings(Form),
     Help(&'static str),
@@ -43,9 +45,14 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, CliError> {
     };
     let mut flags = Vec::new();
     let mut values = Vec::new();
+    let mut limit = None;
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help(help)),
+            Arg::Long("seconds") if name == "demo" => {
+                let seconds = parser.value().and_then(|value| value.parse()).map_err(usage)?;
+                limit = Some(Duration::from_secs(seconds));
+            }
             Arg::Long(flag) => flags.push(flag.to_owned()),
             Arg::Value(value) => values.push(value),
             Arg::Short(_) => return Err(usage(argument.unexpected())),
@@ -58,6 +65,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, CliError> {
         ("convert", [], [_, ..]) => Ok(Command::Convert { from_zero: false, files: values }),
         ("convert", ["from-zero"], [_, ..]) => Ok(Command::Convert { from_zero: true, files: values }),
         ("convert", _, []) => Err(CliError::Usage("convert needs a file".to_owned())),
+        ("demo", [], []) => Ok(Command::Demo { limit }),
         ("listen", [], [] | [_]) => listen(Show::Lines(Print::Readable), &values),
         ("listen", ["raw"], [] | [_]) => listen(Show::Lines(Print::Raw), &values),
         ("listen", ["summary"], [] | [_]) => listen(Show::Summary, &values),

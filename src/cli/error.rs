@@ -22,6 +22,10 @@ pub(super) enum CliError {
     Listen { address: ListenAddr, source: io::Error },
     /// What `check` tried does not all work.
     Check,
+    /// The demo could not begin.
+    Demo { attempt: &'static str, source: io::Error },
+    /// The demo ended before a metric came.
+    NothingArrived,
     /// The process cannot be told when to end.
     Signals(io::Error),
     /// Standard output cannot be written.
@@ -40,6 +44,8 @@ impl fmt::Display for CliError {
             Self::File { path, problem } => write!(out, "{path}: {problem}"),
             Self::Listen { address, source } => write!(out, "cannot listen on {address}: {source}"),
             Self::Check => out.write_str("not all of it works: see the lines that begin with WRONG"),
+            Self::Demo { attempt, source } => write!(out, "cannot {attempt}: {source}"),
+            Self::NothingArrived => out.write_str("no metric arrived; what failed is said above"),
             Self::Signals(source) => write!(out, "cannot watch for signals: {source}"),
             Self::Output(source) => write!(out, "cannot write to standard output: {source}"),
         }

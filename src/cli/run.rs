@@ -16,7 +16,7 @@ use crate::plugin::{self, Call};
 use crate::state::{self, StateFile};
 
 /// Events that wait for the collector: a call of the engine each, and the engine makes five at most.
-const EVENTS_MAX: usize = 16;
+pub(super) const EVENTS_MAX: usize = 16;
 
 /// Serves the plugin protocol until SIGTERM.
 pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
@@ -25,7 +25,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         // First of all: the engine gives up on a plugin that does not listen.
         let listener = plugin::bind(Path::new(plugin::SOCKET)).map_err(CliError::Bind)?;
         let (events, queue) = bounded(EVENTS_MAX);
-        watch_signals(&executor, events.clone())?;
+        watch_signals(&executor, events.clone(), &[Signal::Term, Signal::Int])?;
         let log = Log::new(settings);
         log.info(concat!(
             env!("CARGO_PKG_NAME"),
@@ -47,7 +47,7 @@ pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
         let (events, queue) = bounded(EVENTS_MAX);
-        watch_signals(&executor, events.clone())?;
+        watch_signals(&executor, events.clone(), &[Signal::Term, Signal::Int])?;
         // The queue is empty and its other end is held below.
         let _ = events.try_send(Event::Start);
         let log = Log::new(settings);
@@ -74,9 +74,14 @@ async fn handle(call: Call, events: &Sender<Event>) -> Result<(), String> {
     }
 }
 
-/// The process is number 1 of its namespace, where a signal without a handler is ignored.
-fn watch_signals(executor: &LocalExecutor<'_>, events: Sender<Event>) -> Result<(), CliError> {
-    let mut signals = Signals::new([Signal::Term, Signal::Int]).map_err(CliError::Signals)?;
+/// Ends the collector with the first of `signals`, and the process with the second. A plugin's process is
+/// number 1 of its namespace, where a signal without a handler is ignored.
+pub(super) fn watch_signals(
+    executor: &LocalExecutor<'_>,
+    events: Sender<Event>,
+    signals: &[Signal],
+) -> Result<(), CliError> {
+    let mut signals = Signals::new(signals.iter().copied()).map_err(CliError::Signals)?;
     executor
         .spawn(async move {
             let _ = signals.next().await;

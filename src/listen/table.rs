@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::summary::{Kind, ROWS_MAX, Row, Summary};
 
 /// The widest name of an engine's metrics, about; longer ones shift the columns behind them.
-const NAME_COLUMNS: usize = 60;
+const NAME_COLUMNS: usize = 64;
 /// What a terminal has for a name at least, however narrow it is.
 const NAME_COLUMNS_MIN: usize = 12;
 /// What stands behind the name: see [`columns`].
@@ -62,8 +62,8 @@ fn line(name: &str, width: usize, summary: &Summary, row: &Row, now: Duration) -
     };
     let (series, is_least) = row.series();
     let series = format!("{series}{}", if is_least { "+" } else { "" });
-    let rate = summary.rate(row, now).map_or_else(String::new, number);
-    columns(name, width, [kind, &series, &number(row.value), &rate, &age(now.saturating_sub(row.seen))])
+    let a_second = summary.rate(row, now).map_or_else(String::new, rate);
+    columns(name, width, [kind, &series, &number(row.value), &a_second, &age(now.saturating_sub(row.seen))])
 }
 
 fn columns(name: &str, width: usize, [kind, series, value, rate, age]: [&str; 5]) -> String {
@@ -80,12 +80,22 @@ fn cut(name: &str, width: usize) -> String {
     std::iter::once('…').chain(end).collect()
 }
 
-/// Up to six digits behind the point, and no more than fourteen characters.
+/// No more than fourteen characters.
 fn number(value: f64) -> String {
-    let plain = format!("{value:.6}");
-    let plain = plain.trim_end_matches('0').trim_end_matches('.');
+    shown(value, 6, 14)
+}
+
+/// No more than eight characters.
+fn rate(value: f64) -> String {
+    shown(value, if value < 100.0 { 3 } else { 0 }, 8)
+}
+
+/// As many decimals as it has, at most these, or in powers of ten if that is too long or says nothing.
+fn shown(value: f64, decimals: usize, chars_max: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let plain = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     let is_lost = plain.trim_start_matches('-') == "0" && value != 0.0;
-    if is_lost || plain.len() > 14 { format!("{value:.4e}") } else { plain.to_owned() }
+    if is_lost || plain.len() > chars_max { format!("{value:.1e}") } else { plain.to_owned() }
 }
 
 fn age(age: Duration) -> String {
@@ -183,10 +193,20 @@ mod tests {
             (-2.0, "-2"),
             (25_276_502_016.0, "25276502016"),
             (0.012_137_377, "0.012137"),
-            (4.6e-8, "4.6000e-8"),
-            (9.223_372_036_854_776e18, "9.2234e18"),
+            (4.6e-8, "4.6e-8"),
+            (9.223_372_036_854_776e18, "9.2e18"),
+            (-1e300, "-1.0e300"),
         ] {
             assert_eq!(number(value), expected);
+        }
+        for (value, expected) in [
+            (0.0, "0"),
+            (0.332_914, "0.333"),
+            (0.000_02, "2.0e-5"),
+            (313_243.798, "313244"),
+            (99_999_999.7, "1.0e8"),
+        ] {
+            assert_eq!(rate(value), expected);
         }
     }
 

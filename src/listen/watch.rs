@@ -49,7 +49,7 @@ impl Watch {
     pub async fn run(&mut self) -> io::Result<Infallible> {
         self.begin()?;
         let interval = if self.is_terminal { REDRAW_INTERVAL } else { LINES_INTERVAL };
-        let mut due = Instant::now() + interval;
+        let mut due = Instant::now() + REDRAW_INTERVAL;
         loop {
             let tick = async {
                 Timer::at(due).await;

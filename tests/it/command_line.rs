@@ -115,6 +115,9 @@ fn a_wrong_command_line_exits_with_2() {
         (&["convert", "--frob", "a"], "convert does not take these arguments"),
         (&["listen", "a", "b"], "listen does not take these arguments"),
         (&["listen", "--raw", "--summary"], "listen does not take these arguments"),
+        (&["demo", "--seconds", "long"], "cannot parse argument \"long\""),
+        (&["demo", "--seconds"], "missing argument for option '--seconds'"),
+        (&["agent", "--seconds", "1"], "agent does not take these arguments"),
         (&["listen", "tcp://a:1"], "cannot listen on \"tcp://a:1\""),
     ] {
         let (code, stdout, stderr) = output(arguments, &[]);
@@ -127,7 +130,7 @@ fn a_wrong_command_line_exits_with_2() {
 fn each_command_has_its_own_help() {
     let (code, help, _) = output(&["--help"], &[]);
     assert!(code == 0 && help.contains("\nusage: docker-metrics-statsd [COMMAND]\n"), "{help}");
-    for command in ["agent", "check", "convert", "listen", "settings"] {
+    for command in ["agent", "check", "convert", "demo", "listen", "settings"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         for flag in ["--help", "-h"] {
             let (code, help, stderr) = output(&[command, flag], &[]);

@@ -4,6 +4,7 @@
 mod agent;
 mod check;
 mod command_line;
+mod demo;
 mod dialects;
 mod endpoint;
 mod fenced_client;
