@@ -66,10 +66,10 @@ fn listen(show: Show, address: &ListenAddr) -> Result<(), CliError> {
 }
 
 fn settings_in_force() -> Result<Settings, CliError> {
-    settings_from(variable)
+    settings_from(&variable)
 }
 
-fn settings_from(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, CliError> {
+fn settings_from(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Settings, CliError> {
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Settings::from_vars(&hostname, lookup).map_err(CliError::Settings)
 }

@@ -2,11 +2,12 @@
 //!
 //! For trying the plugin without a StatsD server. It reads the lines of every dialect that this program
 //! writes and shows anything else as it is, without what a terminal would act on. `line`, `summary` and
-//! `table` are pure; `socket` and `watch` know the socket and the terminal.
+//! `table` are pure; `socket`, `stream` and `watch` know the sockets and the terminal.
 
 mod address;
 mod line;
 mod socket;
+mod stream;
 mod summary;
 mod table;
 mod watch;

@@ -80,6 +80,8 @@ fn listen(show: Show, values: &[OsString]) -> Result<Command, CliError> {
     let text = values.first().map_or(DEFAULT_ADDR.into(), |value| value.to_string_lossy());
     match ListenAddr::parse(&text) {
         Some(address) => Ok(Command::Listen { show, address }),
-        None => Err(CliError::Usage(format!("cannot listen on {text:?}, only on HOST:PORT or unix:///PATH"))),
+        None => Err(CliError::Usage(format!(
+            "cannot listen on {text:?}, only on HOST:PORT, udp://HOST, tcp://HOST, unix:///PATH or unixstream:///PATH"
+        ))),
     }
 }

@@ -35,7 +35,7 @@ const FOLDERS_MAX: u32 = 100;
 pub(super) fn demo(limit: Option<Duration>) -> Result<(), CliError> {
     let folder = Folder::create().map_err(failed("make a temporary folder"))?;
     let (scraped, statsd) = (folder.socket("metrics"), folder.socket("statsd"));
-    let settings = settings_from(|name| match name {
+    let settings = settings_from(&|name| match name {
         _ if name == SCRAPE_ADDR.name => Some(format!("unix://{}", scraped.display())),
         _ if name == STATSD_ADDR.name => Some(format!("unixgram://{}", statsd.display())),
         // What the collector says of itself would be written over.

@@ -114,8 +114,9 @@ exit codes: 0 it has ended as it should; 1 no metric arrived, or a setting is wr
 ";
 
 const LISTEN: &str = "\
-Prints the metrics that arrive at ADDR, one a line, until Ctrl-C. ADDR is HOST:PORT or
-udp://HOST[:PORT] for UDP, or unix:///PATH for a unix datagram socket; without it, 127.0.0.1:8125.
+Prints the metrics that arrive at ADDR, one a line, until Ctrl-C. ADDR is as in STATSD_ADDR:
+HOST:PORT or udp://HOST[:PORT], tcp://HOST[:PORT], unix:///PATH (datagrams) or unixstream:///PATH;
+without it, 127.0.0.1:8125 over UDP.
 
 usage: docker-metrics-statsd listen [--raw|--summary] [ADDR]
 

@@ -15,14 +15,21 @@ pub enum ListenAddr {
     Udp(String),
     /// A unix datagram socket.
     Unixgram(PathBuf),
+    /// An address and port over TCP: lines.
+    Tcp(String),
+    /// A unix stream socket: datagrams, each behind its length.
+    Unixstream(PathBuf),
 }
 
 impl ListenAddr {
-    /// Reads `HOST:PORT`, `udp://HOST[:PORT]`, `unix:///PATH` or `unixgram:///PATH`.
+    /// Reads `HOST:PORT`, `udp://HOST[:PORT]`, `tcp://HOST[:PORT]`, `unix:///PATH`, `unixgram:///PATH` or
+    /// `unixstream:///PATH`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once("://") {
             Some(("unix" | "unixgram", path)) if path.starts_with('/') => Some(Self::Unixgram(path.into())),
+            Some(("unixstream", path)) if path.starts_with('/') => Some(Self::Unixstream(path.into())),
+            Some(("tcp", address)) => Some(Self::Tcp(with_port(address))),
             Some(("udp", address)) => Some(Self::Udp(with_port(address))),
             None if text.contains(':') => Some(Self::Udp(text.to_owned())),
             _ => None,
@@ -41,6 +48,8 @@ impl fmt::Display for ListenAddr {
         match self {
             Self::Udp(address) => write!(out, "udp://{address}"),
             Self::Unixgram(path) => write!(out, "unixgram://{}", path.display()),
+            Self::Tcp(address) => write!(out, "tcp://{address}"),
+            Self::Unixstream(path) => write!(out, "unixstream://{}", path.display()),
         }
     }
 }
@@ -63,6 +72,8 @@ mod tests {
         check("udp://0.0.0.0", Some("udp://0.0.0.0:8125"));
         check("unix:///a", Some("unixgram:///a"));
         check("unixgram:///a", Some("unixgram:///a"));
+        check("unixstream:///a", Some("unixstream:///a"));
+        check("tcp://localhost", Some("tcp://localhost:8125"));
         for wrong in ["a", "http://a:1", "unix://a", ""] {
             check(wrong, None);
         }

@@ -1,7 +1,7 @@
-//! The listening socket: datagrams in, lines of text out.
+//! The listening socket: what arrives at it, as lines of text.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -9,11 +9,12 @@ use std::path::Path;
 use async_io::Async;
 
 use super::ListenAddr;
+use super::stream::{Framing, Streams};
 
 /// The largest datagram that can arrive.
-const DATAGRAM_BYTES_MAX: usize = 65_535;
+pub(super) const DATAGRAM_BYTES_MAX: usize = 65_535;
 
-/// A socket that StatsD datagrams arrive at.
+/// A socket that StatsD metrics arrive at.
 #[derive(Debug)]
 pub struct Listener {
     socket: Socket,
@@ -24,6 +25,7 @@ pub struct Listener {
 enum Socket {
     Udp(Async<UdpSocket>),
     Unixgram(Async<UnixDatagram>),
+    Streams(Streams),
 }
 
 impl Listener {
@@ -38,15 +40,27 @@ impl Listener {
                 remove_dead_socket(path)?;
                 Socket::Unixgram(Async::new(UnixDatagram::bind(path)?)?)
             }
+            ListenAddr::Tcp(address) => {
+                let listener = async_net::TcpListener::from(Async::new(TcpListener::bind(address)?)?);
+                let accept = async move || listener.accept().await.map(|(stream, _)| stream);
+                Socket::Streams(Streams::new(accept, Framing::Lines))
+            }
+            ListenAddr::Unixstream(path) => {
+                remove_dead_socket(path)?;
+                let listener = async_net::unix::UnixListener::bind(path)?;
+                let accept = async move || listener.accept().await.map(|(stream, _)| stream);
+                Socket::Streams(Streams::new(accept, Framing::Lengths))
+            }
         };
         Ok(Self { socket, buffer: vec![0; DATAGRAM_BYTES_MAX] })
     }
 
-    /// The next datagram. Dropping the future loses none.
+    /// The next datagram, or piece of a stream. Dropping the future loses none.
     pub(super) async fn receive(&mut self) -> io::Result<Datagram> {
         let count = match &self.socket {
             Socket::Udp(socket) => socket.recv(&mut self.buffer).await?,
             Socket::Unixgram(socket) => socket.recv(&mut self.buffer).await?,
+            Socket::Streams(streams) => return streams.receive().await.map(|piece| Datagram::of(&piece)),
         };
         Ok(self.datagram(count))
     }
@@ -56,6 +70,7 @@ impl Listener {
         let received = match &self.socket {
             Socket::Udp(socket) => socket.get_ref().recv(&mut self.buffer),
             Socket::Unixgram(socket) => socket.get_ref().recv(&mut self.buffer),
+            Socket::Streams(streams) => return streams.receive_waiting().map(|piece| Datagram::of(&piece)),
         };
         received.ok().map(|count| self.datagram(count))
     }

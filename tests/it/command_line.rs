@@ -118,7 +118,7 @@ fn a_wrong_command_line_exits_with_2() {
         (&["demo", "--seconds", "long"], "cannot parse argument \"long\""),
         (&["demo", "--seconds"], "missing argument for option '--seconds'"),
         (&["agent", "--seconds", "1"], "agent does not take these arguments"),
-        (&["listen", "tcp://a:1"], "cannot listen on \"tcp://a:1\""),
+        (&["listen", "http://a:1"], "cannot listen on \"http://a:1\""),
     ] {
         let (code, stdout, stderr) = output(arguments, &[]);
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");

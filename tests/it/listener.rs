@@ -1,8 +1,8 @@
 //! The listener as a user has it: datagrams in, lines or a live table out.
 
-use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
-use std::os::unix::net::UnixDatagram;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -89,6 +89,49 @@ fn a_listener_ends_when_nobody_reads() {
     drop(listener.child.0.stdout.take());
     while listener.socket.send(b"a:1|c").is_ok() {}
     assert_eq!(listener.child.0.wait().unwrap().code(), Some(0));
+}
+
+/// Two connections at a time, with each line as `framed` has it.
+#[track_caller]
+fn check_streams<S: Write>(
+    address: &str,
+    connect: impl Fn() -> std::io::Result<S>,
+    framed: fn(&[u8]) -> Vec<u8>,
+) {
+    let child = program(&["listen", "--raw", address], &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Running(child);
+    let mut first = loop {
+        match connect() {
+            Ok(stream) => break stream,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    let mut second = connect().unwrap();
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    for _ in 0..3 {
+        second.write_all(&framed(b"b:2|c\n")).unwrap();
+        assert_eq!(lines.next().unwrap(), "b:2|c", "{address}");
+        first.write_all(&framed(b"a:1|c\n")).unwrap();
+        assert_eq!(lines.next().unwrap(), "a:1|c", "{address}");
+    }
+}
+
+#[test]
+fn connections_are_read_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.sock");
+    let address = format!("unixstream://{}", path.display());
+    let with_length = |line: &[u8]| {
+        let length = u32::try_from(line.len()).unwrap();
+        [&length.to_le_bytes(), line].concat()
+    };
+    check_streams(&address, || UnixStream::connect(&path), with_length);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    check_streams(
+        &format!("tcp://127.0.0.1:{port}"),
+        || TcpStream::connect(("127.0.0.1", port)),
+        <[u8]>::to_vec,
+    );
 }
 
 #[test]
