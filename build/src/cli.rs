@@ -11,14 +11,15 @@ use crate::arch::Arch;
 use crate::compile::{self, Machine};
 use crate::config_json::Config;
 use crate::image::{self, Image};
-use crate::{Error, VERSION};
+use crate::{Error, NAME, VERSION};
 
 const HELP: &str = "\
 Makes the plugin out of the source. Run it in the directory of the workspace.
 
-plugin-builder binary --arch ARCH [--out DIR]
-    Compiles the static binary DIR/ARCH/docker-metrics-statsd. STATIC_MUSL=target takes Rust's
-    musl target, STATIC_MUSL=zigbuild Debian's Rust and zig; unset takes the first that works.
+plugin-builder binary --arch ARCH [--out DIR] [--program NAME]
+    Compiles the static binary DIR/ARCH/docker-metrics-statsd, or another program of the workspace.
+    STATIC_MUSL=target takes Rust's musl target, STATIC_MUSL=zigbuild Debian's Rust and zig; unset
+    takes the first that works.
 plugin-builder image --arch ARCH [--out DIR] [--binary FILE] [--rootfs DIR]
     Makes DIR/ARCH/config.json, DIR/ARCH/rootfs and DIR/docker-metrics-statsd-VERSION-linux-ARCH.tar
     with its .sha256. The rootfs is the skeleton (rootfs) and the binary (the one made above).
@@ -43,7 +44,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
-    Binary { arch: Arch, out: PathBuf },
+    Binary { arch: Arch, out: PathBuf, program: String },
     Image { arch: Arch, out: PathBuf, binary: PathBuf, skeleton: PathBuf },
     Check { file: PathBuf },
     DemoEngine { args: Vec<OsString> },
@@ -67,15 +68,16 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
 }
 
 fn parse_binary(mut args: Parser) -> Result<Command, Error> {
-    let (mut arch, mut out) = (None, default_out());
+    let (mut arch, mut out, mut program) = (None, default_out(), NAME.to_owned());
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("arch") => arch = Some(args.value()?.string()?.parse()?),
             Arg::Long("out") => out = args.value()?.into(),
+            Arg::Long("program") => program = args.value()?.string()?,
             other => return Err(other.unexpected().into()),
         }
     }
-    Ok(Command::Binary { arch: required(arch, "--arch")?, out })
+    Ok(Command::Binary { arch: required(arch, "--arch")?, out, program })
 }
 
 fn parse_image(mut args: Parser) -> Result<Command, Error> {
@@ -118,10 +120,10 @@ impl From<lexopt::Error> for Error {
 
 fn execute(command: Command) -> Result<ExitCode, Error> {
     match command {
-        Command::Binary { arch, out } => {
+        Command::Binary { arch, out, program } => {
             let forced = env::var("STATIC_MUSL").ok().filter(|way| !way.is_empty());
             let forced = forced.map(|way| way.parse()).transpose()?;
-            let (way, binary) = compile::binary(&Machine::here()?, arch, forced, &out)?;
+            let (way, binary) = compile::binary(&Machine::here()?, &program, arch, forced, &out)?;
             say(&format!("{}: static, built by way of {way}\n", binary.display()));
         }
         Command::Image { arch, out, binary, skeleton } => {

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use std::{env, fmt, fs};
 
 use crate::arch::Arch;
-use crate::{Error, NAME, image};
+use crate::{Error, image};
 
 /// A way to a static binary. Displayed and parsed as in `STATIC_MUSL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,11 +102,13 @@ impl Machine {
     }
 }
 
-/// Builds the plugin's binary for `arch` and puts it below `out`; says which way it took.
+/// Builds a program of the workspace for `arch` and puts it below `out`; says which way it took. Its
+/// package has its name.
 ///
 /// `forced` is the only way tried when there is one.
 pub fn binary(
     machine: &Machine,
+    program: &str,
     arch: Arch,
     forced: Option<Way>,
     out: &Path,
@@ -120,9 +122,9 @@ pub fn binary(
         // Its own: another compiler's results would be thrown away at every change of way.
         Way::Zigbuild => machine.target_dir.join("zigbuild"),
     };
-    run(&mut compile_command(machine, arch, way, &target_dir), "compiling the plugin")?;
-    let compiled = target_dir.join(arch.target()).join("release").join(NAME);
-    Ok((way, image::place_binary(&compiled, arch, out)?))
+    run(&mut compile_command(machine, program, arch, way, &target_dir), &format!("compiling {program}"))?;
+    let compiled = target_dir.join(arch.target()).join("release").join(program);
+    Ok((way, image::place_binary(&compiled, program, arch, out)?))
 }
 
 /// What has to be there, absolute or in the workspace, and where it comes from.
@@ -149,7 +151,7 @@ fn choose(machine: &Machine, arch: Arch, forced: Option<Way>) -> Result<Way, Err
     Err(Error::NoWay { arch, lacking })
 }
 
-fn compile_command(machine: &Machine, arch: Arch, way: Way, target_dir: &Path) -> Command {
+fn compile_command(machine: &Machine, program: &str, arch: Arch, way: Way, target_dir: &Path) -> Command {
     let mut command = match way {
         Way::Target => {
             let mut command = cargo(machine, way);
@@ -158,7 +160,7 @@ fn compile_command(machine: &Machine, arch: Arch, way: Way, target_dir: &Path) -
         }
         Way::Zigbuild => zigbuild(machine, target_dir),
     };
-    command.args(["--release", "--locked", "--package", NAME, "--bin", NAME]);
+    command.args(["--release", "--locked", "--package", program, "--bin", program]);
     command.args(["--target", arch.target(), "--target-dir"]).arg(target_dir);
     command.env("CARGO_ENCODED_RUSTFLAGS", flags(machine, way).join(OsStr::new("\x1f")));
     command

@@ -82,17 +82,19 @@ pub fn assemble(binary: &Path, arch: Arch, skeleton: &Path, out: &Path) -> Resul
     Ok(image)
 }
 
-/// Puts `program` where [`Image::binary`] says, if it can be the plugin for `arch`.
-pub fn place_binary(program: &Path, arch: Arch, out: &Path) -> Result<PathBuf, Error> {
+/// Puts `program` under `name` beside the image for `arch`, if it runs there without any library. The
+/// plugin's own is then where [`Image::binary`] says.
+pub fn place_binary(program: &Path, name: &str, arch: Arch, out: &Path) -> Result<PathBuf, Error> {
     let bytes = fs::read(program).map_err(Error::file("read", program))?;
     check(program, &bytes, arch)?;
-    let image = Image::at(out, arch);
-    fs::create_dir_all(&image.directory).map_err(Error::file("create", &image.directory))?;
+    let directory = Image::at(out, arch).directory;
+    fs::create_dir_all(&directory).map_err(Error::file("create", &directory))?;
     let staging = stage(out)?;
-    let entry = Entry { path: NAME.to_owned(), content: Content::Program(bytes) };
+    let entry = Entry { path: name.to_owned(), content: Content::Program(bytes) };
     write_entries(staging.path(), &[entry])?;
-    rename(&staging.path().join(NAME), &image.binary())?;
-    Ok(image.binary())
+    let placed = directory.join(name);
+    rename(&staging.path().join(name), &placed)?;
+    Ok(placed)
 }
 
 fn check(path: &Path, program: &[u8], arch: Arch) -> Result<(), Error> {

@@ -112,10 +112,10 @@ fn failed_run_leaves_the_last_image() {
 fn placed_binary_leaves_the_image_around_it() {
     let source = Source::new();
     let image = source.assemble().unwrap();
-    let placed = place_binary(&source.path("program"), Arch::Amd64, &source.path("out")).unwrap();
+    let placed = place_binary(&source.path("program"), NAME, Arch::Amd64, &source.path("out")).unwrap();
     assert_eq!(placed, image.binary());
     assert!(image.directory.join("rootfs").exists());
     assert_eq!(source.names().len(), 3);
     fs::copy("/bin/true", source.path("program")).unwrap();
-    assert!(place_binary(&source.path("program"), Arch::Amd64, &source.path("out")).is_err());
+    assert!(place_binary(&source.path("program"), NAME, Arch::Amd64, &source.path("out")).is_err());
 }
