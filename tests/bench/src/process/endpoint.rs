@@ -1,0 +1,81 @@
+//! A stand-in for an engine's metrics socket: one body after the other, at the price of a write.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Error;
+
+/// How long the next request may take to come, or to be sent.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+/// How often it is looked for: often enough for the shortest interval.
+const LOOK_INTERVAL: Duration = Duration::from_micros(500);
+/// The plugin's request is shorter.
+const HEAD_BYTES_MAX: usize = 4096;
+
+/// Waits for scrapes.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    listener: UnixListener,
+}
+
+impl Endpoint {
+    pub(super) fn bind(path: &Path) -> Result<Self, Error> {
+        let bind = || {
+            let listener = UnixListener::bind(path)?;
+            listener.set_nonblocking(true)?;
+            Ok(Self { listener })
+        };
+        bind().map_err(Error::io(format!("listen on {}", path.display())))
+    }
+
+    /// The next scrape. The one before is delivered by then: the plugin does one thing after the other.
+    pub(super) fn next(&self, mut is_alive: impl FnMut() -> bool) -> Result<Scrape, Error> {
+        let deadline = Instant::now() + REQUEST_TIME_MAX;
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => return Ok(Scrape { stream }),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(Error::io("accept a scrape")(error)),
+            }
+            if !is_alive() {
+                return Err(Error::Wrong("the plugin ended".to_owned()));
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Wrong(format!("no scrape within {REQUEST_TIME_MAX:?}")));
+            }
+            thread::sleep(LOOK_INTERVAL);
+        }
+    }
+}
+
+/// A scrape that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Scrape {
+    stream: UnixStream,
+}
+
+impl Scrape {
+    pub(super) fn answer(mut self, body: &[u8]) -> Result<(), Error> {
+        self.try_answer(body).map_err(Error::io("answer a scrape"))
+    }
+
+    fn try_answer(&mut self, body: &[u8]) -> io::Result<()> {
+        self.stream.set_nonblocking(false)?;
+        self.stream.set_read_timeout(Some(REQUEST_TIME_MAX))?;
+        self.stream.set_write_timeout(Some(REQUEST_TIME_MAX))?;
+        let mut head = Vec::new();
+        let mut piece = [0; HEAD_BYTES_MAX];
+        while !head.ends_with(b"\r\n\r\n") {
+            let count = self.stream.read(&mut piece)?;
+            if count == 0 || head.len() > HEAD_BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
+            }
+            head.extend_from_slice(piece.get(..count).unwrap_or_default());
+        }
+        write!(self.stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len())?;
+        self.stream.write_all(body)
+    }
+}
