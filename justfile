@@ -7,6 +7,7 @@ arch := if arch() == "aarch64" { "arm64" } else { "amd64" }
 name := "docker-metrics-statsd"
 image := "target/plugin" / arch
 builder := "cargo run --quiet --package plugin-builder --"
+bench := "target/bench" / arch / "bench"
 
 # List the recipes
 [private]
@@ -84,6 +85,26 @@ test-engine: plugin
 [group('test')]
 test-all: test test-agents test-engine
 
+# Time the converter beside other crates: [--sizes docker,10k] [--rounds N] [--cold] [--markdown]
+[group('measure')]
+bench *ARGS: bench-build
+    cargo run --quiet --release --package bench -- compare --static {{ bench }} "$@"
+
+# CPU and memory of the plugin's own process: [--sizes docker,10k] [--idle SECONDS] [--markdown]
+[group('measure')]
+bench-process *ARGS: build bench-build
+    {{ bench }} process --plugin {{ image }}/{{ name }} "$@"
+
+# Count the instructions of a scrape, which have a limit; needs valgrind
+[group('measure')]
+bench-count: bench-build
+    {{ bench }} instructions
+
+# The measuring program, compiled as the plugin is
+[private]
+bench-build:
+    {{ builder }} binary --arch {{ arch }} --program bench --out target/bench
+
 # Check the format, the lints and the documentation; any warning fails
 [group('check')]
 lint:
@@ -102,6 +123,6 @@ fmt:
 doc:
     cargo doc --workspace --no-deps
 
-# Run what .ci/run runs: every check and every test
+# Run what .ci/run runs: every check, every test, the limit on instructions
 [group('check')]
-ci: lint test-all
+ci: lint test-all bench-count

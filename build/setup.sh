@@ -61,6 +61,7 @@ set_up_test() {
     program collectd collectd-core
     program socat socat
     program file file
+    program valgrind valgrind
     is_static_busybox || packages="$packages busybox-static"
     python_packages
     install_packages
