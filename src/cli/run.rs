@@ -1,4 +1,8 @@
 //! The two commands that scrape: wiring of the parts on one thread.
+//!
+//! The thread runs tasks and nothing else: `smol::block_on` would have it take turns with async-io's own
+//! thread at waiting for sockets, and each turn costs switches of threads (a third of the CPU time of a
+//! scrape). That thread is started with the first socket, whoever waits.
 
 use std::path::Path;
 
@@ -21,7 +25,7 @@ pub(super) const EVENTS_MAX: usize = 16;
 /// Serves the plugin protocol until SIGTERM.
 pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
     let executor = LocalExecutor::new();
-    smol::block_on(executor.run(async {
+    smol::future::block_on(executor.run(async {
         // First of all: the engine gives up on a plugin that does not listen.
         let listener = plugin::bind(Path::new(plugin::SOCKET)).map_err(CliError::Bind)?;
         let (events, queue) = bounded(EVENTS_MAX);
@@ -37,7 +41,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         let state = StateFile::new(Path::new(state::PATH));
         let collector = Collector::under_engine(settings, &log, state);
         // The server never ends, and is dropped with the collector.
-        smol::future::or(collector.run(queue), server).await;
+        smol::future::or(Box::pin(collector.run(queue)), server).await;
         Ok(())
     }))
 }
@@ -45,13 +49,13 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
 /// Scrapes from now until SIGTERM.
 pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
     let executor = LocalExecutor::new();
-    smol::block_on(executor.run(async {
+    smol::future::block_on(executor.run(async {
         let (events, queue) = bounded(EVENTS_MAX);
         watch_signals(&executor, events.clone(), &[Signal::Term, Signal::Int])?;
         // The queue is empty and its other end is held below.
         let _ = events.try_send(Event::Start);
         let log = Log::new(settings);
-        Collector::new(settings, &log).run(queue).await;
+        Box::pin(Collector::new(settings, &log).run(queue)).await;
         Ok(())
     }))
 }
