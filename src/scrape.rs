@@ -18,8 +18,6 @@ use crate::resolve::resolve;
 
 /// The largest body: about two million samples. An engine's is 33 to 240 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// What is read at once.
-const PIECE_BYTES: usize = 64 * 1024;
 /// Text format 0.0.4: the engine would answer with protocol buffers too.
 const ACCEPT: &str = "text/plain;version=0.0.4";
 
@@ -69,7 +67,7 @@ pub async fn scrape(
     limit: Duration,
     piece: impl FnMut(&[u8]),
 ) -> Result<(), ScrapeError> {
-    within(limit, Box::pin(whole_scrape(address, piece))).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
+    within(limit, whole_scrape(address, piece)).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
 }
 
 async fn whole_scrape(address: &ScrapeAddr, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
@@ -88,17 +86,16 @@ async fn whole_scrape(address: &ScrapeAddr, piece: impl FnMut(&[u8])) -> Result<
 }
 
 async fn whole_body(mut pieces: Pieces, mut piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
-    let mut buffer = vec![0; PIECE_BYTES];
     let mut bytes = 0;
     loop {
-        let count = pieces.read(&mut buffer).await.map_err(|error| ScrapeError::Get(error.into()))?;
-        if count == 0 {
+        let next = pieces.next().await.map_err(|error| ScrapeError::Get(error.into()))?;
+        if next.is_empty() {
             return Ok(());
         }
-        bytes += count;
+        bytes += next.len();
         if bytes > BODY_BYTES_MAX {
             return Err(ScrapeError::TooLarge);
         }
-        piece(buffer.get(..count).unwrap_or_default());
+        piece(next);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 
 use http_types::{Body, Method, Request, Url};
-use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
+use smol::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
-use super::framing::ChunkFence;
+use super::framing::{BodyFence, Framing};
 use super::head::{HeadError, header, read_head};
 
 /// Why there is no body.
@@ -35,26 +36,21 @@ impl From<io::Error> for GetError {
     }
 }
 
-/// The body of a response.
+/// The body of a response, as it comes.
 #[derive(Debug)]
 pub struct Pieces {
     body: Body,
-    /// What is still to come, where the response said how long it is.
-    left: Option<u64>,
+    /// The length of the piece that was handed out last.
+    used: usize,
 }
 
 impl Pieces {
-    /// Reads the next piece; 0 at the end, which is an error if the body was cut short.
-    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.body.read(buffer).await?;
-        if let Some(left) = &mut self.left {
-            *left = left.saturating_sub(count as u64);
-            // async-h1 passes a body that ended before its Content-Length as whole.
-            if count == 0 && *left > 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut short"));
-            }
-        }
-        Ok(count)
+    /// The next piece; empty at the end, which is an error if the body was cut short.
+    pub async fn next(&mut self) -> io::Result<&[u8]> {
+        Pin::new(&mut self.body).consume(self.used);
+        let piece = self.body.fill_buf().await?;
+        self.used = piece.len();
+        Ok(piece)
     }
 }
 
@@ -63,34 +59,45 @@ pub async fn get<S>(mut stream: S, url: &str, accept: &str) -> Result<Pieces, Ge
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
 {
+    stream.write_all(&request(url, accept).await?).await?;
+    // Boxed, so that the decoder is compiled once and not for each kind of stream.
+    response(Box::new(stream)).await
+}
+
+async fn request(url: &str, accept: &str) -> Result<Vec<u8>, GetError> {
     let url = Url::parse(url).map_err(|error| GetError::Response(format!("{url}: {error}")))?;
     let mut request = Request::new(Method::Get, url);
     request.insert_header("Connection", "close");
     request.insert_header("Accept", accept);
     let mut bytes = Vec::new();
     async_h1::client::Encoder::new(request).read_to_end(&mut bytes).await?;
-    stream.write_all(&bytes).await?;
-
-    let mut surplus = Vec::new();
-    let mut head = read_head(&mut stream, &mut surplus).await.map_err(head_error)?;
-    let left = body_length(&head)?;
-    if left.is_some() && head.starts_with("HTTP/1.0 ") {
-        // async-h1 refuses the version; with a Content-Length the rest reads the same.
-        head.replace_range(.."HTTP/1.0".len(), "HTTP/1.1");
-    }
-    let rest = Cursor::new(surplus).chain(stream);
-    let head = Cursor::new(head.into_bytes());
-    let response = match left {
-        Some(_) => async_h1::client::decode(head.chain(rest)).await,
-        None => async_h1::client::decode(head.chain(ChunkFence::new(rest))).await,
-    };
-    let mut response = response.map_err(|error| GetError::Response(error.to_string()))?;
-    Ok(Pieces { body: response.take_body(), left })
+    Ok(bytes)
 }
 
-/// The body's length, or `None` if it is chunked. async-h1 gives an empty body, and no error, for a
-/// body that ends with the connection and for any Transfer-Encoding that is not exactly `chunked`.
-fn body_length(head: &str) -> Result<Option<u64>, GetError> {
+async fn response(mut stream: Box<dyn AsyncRead + Unpin + Send + Sync>) -> Result<Pieces, GetError> {
+    let mut surplus = Vec::new();
+    let head = read_head(&mut stream, &mut surplus).await.map_err(head_error)?;
+    let framing = framing(&head)?;
+    let body = BodyFence::new(Cursor::new(surplus).chain(stream), framing);
+    let response = async_h1::client::decode(Cursor::new(fenced_head(framing)).chain(body)).await;
+    let mut response = response.map_err(|error| GetError::Response(error.to_string()))?;
+    Ok(Pieces { body: response.take_body(), used: 0 })
+}
+
+/// The head that async-h1 gets instead of the one that came: it reads the framing from it, and there is
+/// nothing in it to trip over. It refuses HTTP/1.0, which reads the same with a Content-Length, and makes
+/// up the date if there is none.
+fn fenced_head(framing: Framing) -> String {
+    let framing = match framing {
+        Framing::Chunked => "Transfer-Encoding: chunked".to_owned(),
+        Framing::Length(bytes) => format!("Content-Length: {bytes}"),
+    };
+    format!("HTTP/1.1 200 OK\r\nDate: none\r\n{framing}\r\n\r\n")
+}
+
+/// How the body ends. async-h1 gives an empty body, and no error, for a body that ends with the
+/// connection and for any Transfer-Encoding that is not exactly `chunked`.
+fn framing(head: &str) -> Result<Framing, GetError> {
     let status = head.lines().next().unwrap_or_default();
     if status.split(' ').nth(1) != Some("200") {
         return Err(GetError::Response(format!("the answer is \"{status}\"")));
@@ -98,9 +105,9 @@ fn body_length(head: &str) -> Result<Option<u64>, GetError> {
     let lengths: Vec<_> = header(head, "content-length").collect();
     let encodings: Vec<_> = header(head, "transfer-encoding").collect();
     match (lengths.as_slice(), encodings.as_slice()) {
-        ([], ["chunked"]) => Ok(None),
+        ([], ["chunked"]) => Ok(Framing::Chunked),
         ([length], []) => match length.parse() {
-            Ok(length) => Ok(Some(length)),
+            Ok(length) => Ok(Framing::Length(length)),
             Err(_) => Err(GetError::Response(format!("the answer's Content-Length is \"{length}\""))),
         },
         _ => Err(GetError::Response("the answer says neither its length nor that it is chunked".to_owned())),

@@ -1,9 +1,10 @@
-//! Follows the framing of a chunked body on its way into async-h1's decoder.
+//! Follows the framing of a body on its way into async-h1's decoder.
 //!
-//! That decoder has three defects at the end of a body: it sleeps for ever when the final CR and LF
-//! arrive in two reads, it panics on a trailer outside ASCII, and it takes a stream that ends behind
+//! That decoder has three defects at the end of a chunked body: it sleeps for ever when the final CR and
+//! LF arrive in two reads, it panics on a trailer outside ASCII, and it takes a stream that ends behind
 //! the last chunk's size as whole. So the end is held back until it is there completely, a trailer is
-//! refused, and a missing end is an error.
+//! refused, and a missing end is an error. A body that ended before its Content-Length it takes as whole
+//! too, so that is an error here.
 
 use std::io;
 use std::pin::Pin;
@@ -14,12 +15,32 @@ use smol::io::AsyncRead;
 /// More digits than a chunk that fits the memory needs.
 const SIZE_DIGITS_MAX: u32 = 8;
 
-/// Where in a chunked body the next byte is.
+/// How a response says where its body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// `Content-Length`.
+    Length(u64),
+}
+
+/// Where in a body the next byte is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Size { size: u64, digits: u32 },
-    SizeLf { size: u64 },
-    Data { left: u64 },
+    /// In one whose length is known; the others are those of a chunked one.
+    Plain {
+        left: u64,
+    },
+    Size {
+        size: u64,
+        digits: u32,
+    },
+    SizeLf {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataCr,
     DataLf,
     EndCr,
@@ -27,22 +48,30 @@ enum State {
     End,
 }
 
-/// A reader of a chunked body that passes everything on but its end, which it passes on in one piece.
+/// A reader of a body that passes everything on; the end of a chunked one in one piece.
 #[derive(Debug)]
-pub(super) struct ChunkFence<R> {
+pub(super) struct BodyFence<R> {
     inner: R,
     state: State,
     /// The line end of the body that was not handed on yet.
     end: &'static [u8],
 }
 
-impl<R> ChunkFence<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Self { inner, state: State::Size { size: 0, digits: 0 }, end: b"\r\n" }
+impl<R> BodyFence<R> {
+    pub(super) fn new(inner: R, framing: Framing) -> Self {
+        let state = match framing {
+            Framing::Chunked => State::Size { size: 0, digits: 0 },
+            Framing::Length(left) => State::Plain { left },
+        };
+        Self { inner, state, end: b"\r\n" }
     }
 
     /// Follows these bytes; returns how many of them may be handed on.
     fn follow(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let State::Plain { left } = &mut self.state {
+            *left = left.saturating_sub(bytes.len() as u64);
+            return Ok(bytes.len());
+        }
         let mut passed = 0;
         while let Some(byte) = bytes.get(passed) {
             let (state, count) = match (self.state, byte) {
@@ -92,7 +121,7 @@ fn broken(place: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("malformed chunked body at {place}"))
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for ChunkFence<R> {
+impl<R: AsyncRead + Unpin> AsyncRead for BodyFence<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -108,6 +137,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for ChunkFence<R> {
                 return Poll::Ready(Ok(count));
             }
             let count = match Pin::new(&mut this.inner).poll_read(context, buffer) {
+                Poll::Ready(Ok(0)) if this.state == (State::Plain { left: 0 }) => return Poll::Ready(Ok(0)),
                 Poll::Ready(Ok(0)) => {
                     let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut short");
                     return Poll::Ready(Err(cut));
@@ -149,7 +179,12 @@ mod tests {
     }
 
     fn read(pieces: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
-        let mut fence = ChunkFence::new(Pieces(pieces.iter().map(|piece| piece.to_vec()).collect()));
+        read_framed(Framing::Chunked, pieces)
+    }
+
+    fn read_framed(framing: Framing, pieces: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
+        let pieces = Pieces(pieces.iter().map(|piece| piece.to_vec()).collect());
+        let mut fence = BodyFence::new(pieces, framing);
         smol::block_on(async {
             let mut reads = Vec::new();
             let mut buffer = [0; 64];
@@ -180,6 +215,17 @@ mod tests {
         for cut in 0..body.len() {
             let error = read(&[&body[..cut]].map(|piece| piece as &[u8])).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_body_shorter_than_its_length_is_an_error() {
+        let body: &[&[u8]] = &[b"Wi", b"ki"];
+        assert_eq!(read_framed(Framing::Length(4), body).unwrap().concat(), b"Wiki");
+        assert!(read_framed(Framing::Length(0), &[]).unwrap().is_empty());
+        for length in [5, u64::MAX] {
+            let error = read_framed(Framing::Length(length), body).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length}");
         }
     }
 
