@@ -6,10 +6,13 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
+use async_io::Async;
 use async_net::TcpStream;
-use async_net::unix::UnixStream;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::config::ScrapeAddr;
 use crate::http::client::{GetError, Pieces, get};
@@ -73,7 +76,7 @@ pub async fn scrape(
 async fn whole_scrape(address: &ScrapeAddr, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
     let answer = match address {
         ScrapeAddr::Unix { socket, path } => {
-            let stream = UnixStream::connect(socket).await.map_err(ScrapeError::Connect)?;
+            let stream = connect_unix(socket).map_err(ScrapeError::Connect)?;
             get(stream, &format!("http://localhost{path}"), ACCEPT).await
         }
         ScrapeAddr::Tcp { address, path } => {
@@ -83,6 +86,15 @@ async fn whole_scrape(address: &ScrapeAddr, piece: impl FnMut(&[u8])) -> Result<
         }
     };
     whole_body(answer.map_err(ScrapeError::Get)?, piece).await
+}
+
+/// A unix socket connects or refuses at once (EAGAIN if too many wait for the server), so nothing has to
+/// be waited for: a wait costs two switches of threads.
+fn connect_unix(path: &Path) -> io::Result<Async<UnixStream>> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Async::new_nonblocking(UnixStream::from(socket))
 }
 
 async fn whole_body(mut pieces: Pieces, mut piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
