@@ -1,6 +1,6 @@
 //! The sockets, and what each of them tells. The facts are measured on Linux 6.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
@@ -83,8 +83,11 @@ impl Socket {
             Self::Tcp(stream) => Ok(stream.write_all(datagram).await?),
             Self::Unixstream(stream) => {
                 let length = u32::try_from(datagram.len()).map_err(io::Error::other)?;
-                let frame = [&length.to_le_bytes(), datagram].concat();
-                Ok(stream.write_all(&frame).await?)
+                let prefix = length.to_le_bytes();
+                let sent = stream.write_vectored(&[IoSlice::new(&prefix), IoSlice::new(datagram)]).await?;
+                stream.write_all(prefix.get(sent..).unwrap_or_default()).await?;
+                let sent = sent.saturating_sub(prefix.len());
+                Ok(stream.write_all(datagram.get(sent..).unwrap_or_default()).await?)
             }
             Self::Stdout => Ok(stdout::send(rustix::stdio::stdout(), datagram).await?),
         }
