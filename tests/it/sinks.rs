@@ -67,6 +67,20 @@ fn a_name_with_an_address_that_refuses_is_reached_by_another() {
 }
 
 #[test]
+fn on_one_host_a_refusal_is_known_without_waiting() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut udp = sink(&server.local_addr().unwrap().to_string());
+    send(&mut udp, b"1").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut tcp = sink(&format!("tcp://{}", listener.local_addr().unwrap()));
+    send(&mut tcp, b"1").unwrap();
+    for mut sink in [udp, tcp] {
+        let confirmed = smol::block_on(smol::future::poll_once(sink.confirm(Duration::from_secs(1))));
+        assert!(matches!(confirmed, Some(Ok(()))), "{confirmed:?}");
+    }
+}
+
+#[test]
 fn a_unix_socket_that_is_created_again_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dsd.socket");
