@@ -32,11 +32,8 @@ pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(3);
 const LAST_SCRAPE_TIME_MAX: Duration = Duration::from_secs(2);
 /// The part of it that the delivery may take.
 const LAST_DELIVERY_TIME_MAX: Duration = Duration::from_secs(1);
-/// Datagrams sent without a pause: about a third of what fits a default receive buffer (212,992 bytes,
-/// in which a datagram takes more than its length).
-const BURST_DATAGRAMS: usize = 32;
-/// The pause between bursts, in which a server reads what it has.
-const BURST_PAUSE: Duration = Duration::from_millis(10);
+/// Pauses between bursts of datagrams take this part of an interval, or of the time left, at most.
+const PAUSES_PART: u32 = 2;
 /// How long the engine's socket may refuse before the process ends to get another one.
 const DEAD_SOCKET_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long a process lives at least: an engine that finds a young plugin gone disables it.
@@ -330,8 +327,9 @@ impl<'a> Collector<'a> {
     /// that the last one and the first are asked about: the first is the probe of a server that may be
     /// away, before anything else is risked.
     async fn send(&mut self, deadline: Instant, events: Option<&Receiver<Event>>) -> Result<(), SendError> {
-        let bursts = u32::try_from(self.converter.datagrams() / BURST_DATAGRAMS).unwrap_or(u32::MAX);
-        let pause = BURST_PAUSE.min(self.settings.interval / 2 / bursts.max(1));
+        let lengths = (0..self.converter.datagrams()).filter_map(|index| self.converter.datagram(index));
+        let time = deadline.saturating_duration_since(Instant::now()).min(self.settings.interval);
+        let mut pace = self.sink.pace(lengths.map(<[u8]>::len), time / PAUSES_PART);
         let refusal_time = self.settings.interval / 4;
         let mut unconfirmed = None;
         for index in 0..self.converter.datagrams() {
@@ -339,11 +337,11 @@ impl<'a> Collector<'a> {
                 // The rest stays owed, for the last scrape.
                 break;
             }
-            if index > 0 && index % BURST_DATAGRAMS == 0 {
+            let datagram = self.converter.datagram(index).unwrap_or_default();
+            if let Some(pause) = pace.before(datagram.len()) {
                 Timer::after(pause).await;
             }
             let time = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT_TIME_MAX);
-            let datagram = self.converter.datagram(index).unwrap_or_default();
             let sent = within(time, self.sink.send(datagram)).await.unwrap_or_else(|| Err(SendError::late()));
             if let Some(before) = unconfirmed
                 && sent.as_ref().err().is_none_or(|error| !error.is_earlier)

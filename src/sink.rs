@@ -4,6 +4,7 @@
 //! lines. A datagram can be taken and refused a moment later, so there are two questions:
 //! [`Sink::send`], and [`Sink::confirm`] for what was sent last.
 
+mod pace;
 mod socket;
 mod stdout;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::StatsdAddr;
 use crate::limit::within;
+pub use pace::Pace;
 use socket::{Failure, Socket};
 
 /// How long one datagram may wait for room in the receiver's queue: a unix socket holds ten by
@@ -77,6 +79,15 @@ impl Sink {
     #[must_use]
     pub fn new(address: StatsdAddr) -> Self {
         Self { address, socket: None, connected_at: Instant::now(), refusals: 0 }
+    }
+
+    /// The pauses to make between datagrams of these lengths, at most `time` together.
+    #[must_use]
+    pub fn pace(&self, lengths: impl Iterator<Item = usize>, time: Duration) -> Pace {
+        match self.address {
+            StatsdAddr::Udp(_) => Pace::new(lengths, time),
+            _ => Pace::unbroken(),
+        }
     }
 
     /// Sends one datagram.

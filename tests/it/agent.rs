@@ -20,7 +20,11 @@ struct Agent {
 
 impl Agent {
     fn start(endpoint: &Endpoint, statsd: &str) -> Self {
-        let mut child = command(endpoint, statsd).spawn().unwrap();
+        Self::start_every(INTERVAL, endpoint, statsd)
+    }
+
+    fn start_every(interval: &str, endpoint: &Endpoint, statsd: &str) -> Self {
+        let mut child = command(endpoint, statsd).env("INTERVAL", interval).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let streams: [Box<dyn std::io::Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
@@ -115,6 +119,23 @@ fn standard_output_that_nobody_reads_holds_nothing_up() {
     let line = log.next().unwrap();
     assert!(line.starts_with("cannot send to stdout:: "), "{line}");
     agent.terminate();
+}
+
+#[test]
+fn a_hundred_thousand_samples_reach_a_server_that_reads_steadily() {
+    const SAMPLES: usize = 100_000;
+    let (server, statsd) = server();
+    let samples: String = (0..SAMPLES).map(|number| format!("g{{series=\"{number}\"}} {number}\n")).collect();
+    let answer = chunked(&format!("# TYPE g gauge\n{samples}"));
+    let endpoint = Endpoint::start(move |_| vec![at_once(answer.clone())]);
+    // No second scrape, whose samples would make up for lost ones of the first.
+    let _agent = Agent::start_every("1h", &endpoint, &statsd);
+    let (mut datagrams, mut lines) = (0, 0);
+    while lines < SAMPLES {
+        lines += received(&server).lines().count();
+        datagrams += 1;
+    }
+    assert!(datagrams > 2000, "far more than a receive buffer holds: {datagrams}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What a socket tells about a datagram, on real sockets.
 
+use std::iter::repeat_n;
 use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use docker_metrics_statsd::config::Settings;
-use docker_metrics_statsd::sink::Sink;
+use docker_metrics_statsd::sink::{Pace, Sink};
 
 fn sink(address: &str) -> Sink {
     let settings = Settings::from_vars("", |name| (name == "STATSD_ADDR").then(|| address.to_owned()));
@@ -63,6 +64,34 @@ fn a_name_with_an_address_that_refuses_is_reached_by_another() {
             sent.is_ok()
         });
         assert!(reached, "{listens}");
+    }
+}
+
+/// How many of 500 datagrams of this length arrive at a receive buffer as Linux makes it, when a server
+/// reads in the pauses and at no other time.
+fn arrivals(mut pace: Pace, length: usize) -> usize {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let mut buffer = vec![0; length];
+    let mut read = || repeat_n((), usize::MAX).take_while(|()| server.recv(&mut buffer).is_ok()).count();
+    let mut sink = sink(&server.local_addr().unwrap().to_string());
+    let (datagram, mut arrived) = (vec![b'x'; length], 0);
+    for _ in 0..500 {
+        if pace.before(length).is_some() {
+            arrived += read();
+        }
+        send(&mut sink, &datagram).unwrap();
+    }
+    arrived + read()
+}
+
+#[test]
+fn a_burst_fits_the_receive_buffer_of_a_server_that_reads_in_the_pauses() {
+    for length in [1, 100, 600, 1432, 3584, 3585, 8192, 20_000, 40_000, 65_507] {
+        let pace = Pace::new(repeat_n(length, 500), Duration::from_secs(1));
+        assert_eq!(arrivals(pace, length), 500, "of {length} bytes");
+        let unbroken = arrivals(Pace::unbroken(), length);
+        assert!(unbroken < 300, "without pauses what finds no room is lost: {unbroken} of {length} bytes");
     }
 }
 
