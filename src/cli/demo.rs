@@ -71,7 +71,7 @@ pub(super) fn demo(limit: Option<Duration>) -> Result<(), CliError> {
         let mut watch = Watch::new(listener, heading);
         // Whichever ends first: the collector when it is told to, the watch when nobody reads.
         let collected = async {
-            collector.run(queue).await;
+            Box::pin(collector.run(queue)).await;
             Ok(())
         };
         collected
