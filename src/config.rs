@@ -7,6 +7,7 @@
 //! is an argument) and performs no I/O: a host name is resolved where it is used.
 
 mod address;
+mod list;
 mod table;
 mod value;
 
@@ -17,6 +18,7 @@ pub use address::{HostPort, ScrapeAddr, StatsdAddr};
 pub use table::*;
 pub use value::Tag;
 
+use crate::glob::Glob;
 use crate::statsd::Format;
 
 /// The settings in force.
@@ -36,6 +38,14 @@ pub struct Settings {
     pub scrape_timeout: Duration,
     /// What a histogram becomes.
     pub histograms: Histograms,
+    /// Only metrics with a name that one of these matches; empty: all.
+    pub include: Vec<Glob>,
+    /// No metrics with a name that one of these matches.
+    pub exclude: Vec<Glob>,
+    /// Labels that are not sent.
+    pub drop_labels: Vec<String>,
+    /// Labels that are sent under another name: the old one, which stands once, and the new one.
+    pub rename_labels: Vec<(String, String)>,
     /// The largest datagram, in bytes.
     pub max_packet_bytes: usize,
     /// Verbosity of the log.
@@ -134,6 +144,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let interval = self.read(&INTERVAL, value::duration);
         let scrape_timeout = self.read(&SCRAPE_TIMEOUT, value::duration);
         let histograms = self.read(&HISTOGRAMS, value::histograms);
+        let include = self.read(&INCLUDE, list::globs);
+        let exclude = self.read(&EXCLUDE, list::globs);
+        let drop_labels = self.read(&DROP_LABELS, list::labels);
+        let rename_labels = self.read(&RENAME_LABELS, list::renames);
         let max_packet_bytes = self.read(&MAX_PACKET_BYTES, value::packet_bytes);
         let log_level = self.read(&LOG_LEVEL, value::log_level);
         let scrape_addr = self.read(&SCRAPE_ADDR, ScrapeAddr::parse);
@@ -154,6 +168,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             interval: interval?,
             scrape_timeout: scrape_timeout?,
             histograms: histograms?,
+            include: include?,
+            exclude: exclude?,
+            drop_labels: drop_labels?,
+            rename_labels: rename_labels?,
             max_packet_bytes,
             log_level: log_level?,
             scrape_addr: scrape_addr?,
@@ -291,6 +309,10 @@ mod tests {
             ("INTERVAL", "10"),
             ("SCRAPE_TIMEOUT", "2h"),
             ("HISTOGRAMS", "yes"),
+            ("INCLUDE", "a b"),
+            ("EXCLUDE", "[a]"),
+            ("DROP_LABELS", "le"),
+            ("RENAME_LABELS", "a"),
             ("MAX_PACKET_BYTES", "10"),
             ("LOG_LEVEL", "loud"),
             ("SCRAPE_ADDR", "run/docker"),

@@ -9,7 +9,9 @@
 //! learnt there makes it a known line of the next scrape.
 
 pub mod distribution;
+mod filter;
 mod key;
+mod labeling;
 mod name;
 mod note;
 mod plain;
@@ -22,9 +24,11 @@ use crate::boot::Boot;
 use crate::config::{Histograms, Settings};
 use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
-use crate::fingerprint::{Fingerprint, Fingerprints};
+use crate::fingerprint::{Fingerprint, FingerprintSet, Fingerprints};
 use crate::series::{Continuity, Series};
 use crate::statsd::{Encoder, Format, Packets, Pushed};
+use filter::Filter;
+use labeling::Labeling;
 use plain::Plain;
 pub use report::{Counts, Incomplete, Report};
 pub use source::Source;
@@ -51,6 +55,8 @@ pub struct Converter {
     histograms: Histograms,
     /// Put before a label whose name is a reserved tag key of Datadog's.
     namespace: String,
+    filter: Filter,
+    labeling: Labeling,
     encoder: Encoder,
     plain: Plain,
     fingerprints: Fingerprints,
@@ -93,6 +99,8 @@ struct Reading {
     has_cpus: bool,
     /// Series whose growth is larger than a datagram: owing it would only keep it for ever.
     unsendable: Vec<Fingerprint>,
+    /// The names and tags of gauges whose labels the settings changed.
+    relabelled: FingerprintSet,
     /// Texts that are written again and again.
     head: String,
     line_text: Vec<u8>,
@@ -153,6 +161,8 @@ impl Converter {
             histograms: settings.histograms,
             namespace: name::namespace(&settings.metric_prefix),
             plain: Plain::new(&settings.metric_prefix, &encoder.global()),
+            filter: Filter::new(settings),
+            labeling: Labeling::new(settings),
             encoder,
             fingerprints: Fingerprints::random(),
             families: Families::default(),

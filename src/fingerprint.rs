@@ -4,7 +4,7 @@
 //! random, so that whoever chooses label values cannot choose a collision, and is saved with what is
 //! known under it. The function is rapidhash V3, whose outputs are fixed for good.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
@@ -55,6 +55,9 @@ impl std::fmt::Debug for Fingerprints {
 
 /// A map by fingerprints, which are as good as random already.
 pub(crate) type FingerprintMap<T> = HashMap<Fingerprint, T, BuildHasherDefault<AsItIs>>;
+
+/// A set of fingerprints.
+pub(crate) type FingerprintSet = HashSet<Fingerprint, BuildHasherDefault<AsItIs>>;
 
 /// Hashes a fingerprint to itself.
 #[derive(Debug, Default, Clone, Copy)]

@@ -14,6 +14,7 @@
 //! | [`http`] | the only user of async-h1 and http-types, and the fences around them |
 //! | [`exposition`] | pure: Prometheus text to samples |
 //! | [`decimal`] | pure: exact numbers |
+//! | [`glob`] | pure: patterns of metric names |
 //! | [`fingerprint`] | pure: 64 bits that stand for a text |
 //! | [`series`] | pure: what is known of each line of a scrape, and what is owed |
 //! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
@@ -35,6 +36,7 @@ pub mod convert;
 pub mod decimal;
 pub mod exposition;
 pub mod fingerprint;
+pub mod glob;
 pub mod http;
 pub mod limit;
 pub mod listen;

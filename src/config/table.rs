@@ -123,6 +123,40 @@ pub const HISTOGRAMS: Setting = Setting {
            counts sends only the count and sum; off sends nothing.",
 };
 
+/// The metrics to send.
+pub const INCLUDE: Setting = Setting {
+    name: "INCLUDE",
+    default: "",
+    takes: "at most 100 names with * (any characters) and ? (any one) in them, between commas",
+    help: "Only metrics with these names are sent; empty: all. The names are Prometheus', as a scrape has \
+           them, without the _bucket, _sum and _count of a histogram or summary.",
+};
+
+/// The metrics not to send.
+pub const EXCLUDE: Setting = Setting {
+    name: "EXCLUDE",
+    default: "",
+    takes: INCLUDE.takes,
+    help: "Metrics with these names are not sent, also where INCLUDE names them.",
+};
+
+/// The labels not to send.
+pub const DROP_LABELS: Setting = Setting {
+    name: "DROP_LABELS",
+    default: "",
+    takes: "at most 100 names of labels between commas, not le and quantile",
+    help: "Labels that are not sent. Counters that become one are added up; of gauges the last one \
+           stays.",
+};
+
+/// The labels to send under other names.
+pub const RENAME_LABELS: Setting = Setting {
+    name: "RENAME_LABELS",
+    default: "",
+    takes: "OLD:NEW,OLD:NEW, at most 100 labels, each OLD once, not le and quantile",
+    help: "Labels that are sent under another name; a label that has the new name is replaced.",
+};
+
 /// Limit on one datagram.
 pub const MAX_PACKET_BYTES: Setting = Setting {
     name: "MAX_PACKET_BYTES",
@@ -163,6 +197,10 @@ pub const SETTINGS: &[&Setting] = &[
     &INTERVAL,
     &SCRAPE_TIMEOUT,
     &HISTOGRAMS,
+    &INCLUDE,
+    &EXCLUDE,
+    &DROP_LABELS,
+    &RENAME_LABELS,
     &MAX_PACKET_BYTES,
     &LOG_LEVEL,
     &SCRAPE_ADDR,

@@ -11,9 +11,14 @@ pub(super) type Label<'a> = (Cow<'a, str>, Cow<'a, str>);
 /// Prometheus' own client writes them. An empty value is no label.
 pub(super) fn canonical<'a>(labels: &Labels<'a>) -> Vec<Label<'a>> {
     let mut labels: Vec<_> = labels.iter().filter(|(_, value)| !value.is_empty()).collect();
+    sort(&mut labels);
+    labels
+}
+
+/// Brings labels into that order.
+pub(super) fn sort(labels: &mut [Label<'_>]) {
     let rank = |name: &str| matches!(name, "le" | "quantile");
     labels.sort_by(|(left, _), (right, _)| (rank(left), left).cmp(&(rank(right), right)));
-    labels
 }
 
 /// Writes the head of a sample in its one canonical form.

@@ -30,6 +30,8 @@ pub struct Counts {
     pub negative: usize,
     /// Samples whose series stood in the scrape before.
     pub repeated: usize,
+    /// Gauges that dropped or renamed labels made one with a gauge before: the server keeps the last.
+    pub merged: usize,
     /// Metrics that are larger than a datagram.
     pub too_large: usize,
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::key::{canonical, write_head};
+use super::key::{Label, canonical, sort, write_head};
 use super::note::{Known, Note, Plainness};
 use super::{Carried, Converter, SAMPLES_MAX, name};
 use crate::config::Histograms;
@@ -154,7 +154,9 @@ impl Converter {
         let role = self.families.role(&sample.name, &self.fingerprints);
         let is_watched = matches!(sample.name.as_ref(), INFO | CPUS | START);
         let plainness = match self.format {
-            Format::Datadog if !is_watched => self.plain.covers(sample, role),
+            Format::Datadog if !is_watched && self.labeling.leaves(&sample.labels) => {
+                self.plain.covers(sample, role)
+            }
             _ => Plainness::None,
         };
         Note::sample(role, self.is_sent(sample, role), is_watched, plainness)
@@ -162,6 +164,7 @@ impl Converter {
 
     fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {
         match (role, self.histograms) {
+            _ if !self.filter.keeps(&sample.name, role) => false,
             (Role::HistogramBucket | Role::HistogramCount | Role::HistogramSum, Histograms::Off)
             | (Role::HistogramBucket, Histograms::Counts)
             | (Role::Created, _) => false,
@@ -205,7 +208,14 @@ impl Converter {
             return self.write_plain(line, sample.head_bytes, note, carried, value);
         }
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
-        let labels = canonical(&sample.labels);
+        let mut labels = canonical(&sample.labels);
+        if !self.labeling.leaves(&sample.labels) {
+            labels = self.labeling.apply(labels);
+            sort(&mut labels);
+            if kind == Kind::Gauge {
+                self.count_merged(&sample.name, &labels);
+            }
+        }
         let (name, tags) = if self.format == Format::Datadog {
             let tags = name::datadog_tags(&labels, note.role(), &self.namespace);
             (name::datadog_name(&sample.name, note.role()), tags)
@@ -218,6 +228,14 @@ impl Converter {
         self.encoder.encode(&metric, lines);
         let pushed = self.packets.push(carried, |out| out.push_slice(lines));
         self.pushed(pushed, carried);
+    }
+
+    fn count_merged(&mut self, name: &str, labels: &[Label<'_>]) {
+        let head = &mut self.reading.head;
+        head.clear();
+        write_head(name, labels, head);
+        let is_first = self.reading.relabelled.insert(self.fingerprints.of(head.as_bytes()));
+        self.reading.counts.merged += usize::from(!is_first);
     }
 }
 

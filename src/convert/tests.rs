@@ -393,3 +393,42 @@ fn lines_are_bounded() {
     assert_eq!(convert("a 1"), Err(Incomplete::TooLong));
     assert_eq!(convert(""), Err(Incomplete::Empty));
 }
+
+#[test]
+fn metrics_are_chosen_by_name() {
+    let body = "# TYPE go_a_total counter\ngo_a_total 1\ngo_b 2\nc 3\n";
+    check(&[("INCLUDE", "go_*")], body, &["docker.go_a.count:1|c", "docker.go_b:2|g"]);
+    check(&[("INCLUDE", "go_*,c"), ("EXCLUDE", "*_b")], body, &["docker.go_a.count:1|c", "docker.c:3|g"]);
+}
+
+#[test]
+fn what_is_not_sent_still_says_where_a_scrape_is_from() {
+    let body = |start: &str, value: &str| format!("{}process_start_time_seconds {start}\n", counter(value));
+    let vars = &[("INCLUDE", "a")];
+    let bodies = [body("100", "5"), body("200", "7"), body("200", "8")];
+    let sent = |count: usize| last(vars, Start::FirstScrape, &bodies.each_ref().map(String::as_str)[..count]);
+    assert_eq!((sent(2).as_str(), sent(3).as_str()), ("docker.a.count:7|c\n", "docker.a.count:1|c\n"));
+}
+
+#[test]
+fn counters_that_become_one_add_up_and_each_may_be_reset() {
+    let vars = &[("DROP_LABELS", "pod")];
+    let body = |first: u32, second: u32| {
+        format!("# TYPE a counter\na{{b=\"c\",pod=\"1\"}} {first}\na{{b=\"c\",pod=\"2\"}} {second}\n")
+    };
+    let bodies = [body(10, 20), body(11, 3)];
+    let sent = last(vars, Start::FirstScrape, &bodies.each_ref().map(String::as_str));
+    assert_eq!(sent, "docker.a.count:1|c|#b:c\ndocker.a.count:3|c|#b:c\n");
+}
+
+#[test]
+fn gauges_that_become_one_are_counted() {
+    let vars = &[("RENAME_LABELS", "z:a"), ("DROP_LABELS", "pod")];
+    let body = "g{pod=\"1\",z=\"y\"} 1\ng{pod=\"2\",z=\"y\"} 2\ng{b=\"1\",z=\"x\"} 3\nplain{b=\"c\"} 4\n";
+    let mut converter = Converter::new(&settings(vars), Start::Zero);
+    for _ in 0..2 {
+        let report = converter.convert(body.as_bytes()).unwrap();
+        let expected = "docker.g:1|g|#a:y\ndocker.g:2|g|#a:y\ndocker.g:3|g|#a:x,b:1\ndocker.plain:4|g|#b:c\n";
+        assert_eq!((text(&converter).as_str(), report.counts.merged), (expected, 1));
+    }
+}
