@@ -70,6 +70,9 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// The virtual environment with `cargo-zigbuild` and zig, in the workspace.
 const PYTHON: &str = "target/tools/python";
 
+/// Read by the linker, which cargo runs in the workspace.
+const LINKER_SCRIPT: &str = "build/unwind.ld";
+
 impl Machine {
     /// Reads the current directory, which is the workspace's, and the environment.
     pub fn here() -> Result<Self, Error> {
@@ -208,6 +211,8 @@ fn zigbuild(machine: &Machine, target_dir: &Path) -> Command {
 fn flags(machine: &Machine, way: Way) -> Vec<OsString> {
     // Not position independent: smaller, and then `file` and both ways agree on "statically linked".
     let mut flags = vec![OsString::from("-Crelocation-model=static")];
+    // Relative: with an absolute path the bytes would depend on where the checkout is.
+    flags.push(format!("-Clink-arg=-Wl,-T,{LINKER_SCRIPT}").into());
     if way == Way::Zigbuild {
         flags.extend(["-Clink-self-contained=no", "-Ctarget-feature=+crt-static"].map(Into::into));
     }
@@ -304,6 +309,7 @@ mod tests {
             flags,
             [
                 "-Crelocation-model=static",
+                "-Clink-arg=-Wl,-T,build/unwind.ld",
                 &flag(&machine.cargo_home, "/cargo"),
                 &flag(&machine.workspace, "/source"),
                 &flag(&mirror, "/cargo/registry"),
