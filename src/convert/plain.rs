@@ -9,7 +9,7 @@ use super::note::{Known, Note, Plainness};
 use crate::decimal::{Decimal, TEXT_BYTES_MAX};
 use crate::exposition::{Role, Sample};
 use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
-use crate::wide::{self, Pen, Short, Text, Words};
+use crate::wide::{Pen, Short, Text, Words};
 
 /// Writes plain lines.
 #[derive(Debug)]
@@ -103,16 +103,7 @@ fn write_name(line: &[u8], head_bytes: usize, pen: &mut Pen<'_>) -> usize {
         pen.part(line, 0, name_bytes);
         return name_bytes;
     }
-    let mut at = 0;
-    loop {
-        let word = wide::word(line, at);
-        let count = wide::before(word, b'{');
-        pen.word(word, count);
-        at += count;
-        if count < wide::WORD || at >= head_bytes {
-            return at;
-        }
-    }
+    pen.until(b'{', line, 0, head_bytes)
 }
 
 fn write_labels(line: &[u8], at: usize, end: usize, note: Note, pen: &mut Pen<'_>) {
@@ -148,21 +139,14 @@ fn bound_in(line: &[u8], at: usize, end: usize) -> usize {
 /// `a="b",c="d` as `a:b,c:d`.
 #[inline]
 fn write_tags(line: &[u8], mut at: usize, end: usize, pen: &mut Pen<'_>) {
-    let mut in_value = false;
     while at < end {
-        let word = wide::word(line, at);
-        let count = wide::before(word, b'"').min(end - at);
-        pen.word(word, count);
-        at += count;
-        if count < wide::WORD && at < end {
-            // The opening quote stands behind the equals sign, in place of which a tag has a colon.
-            if !in_value {
-                pen.take_back(1);
-                pen.byte(b':');
-            }
-            in_value = !in_value;
-            at += 1;
+        // The opening quote stands behind the equals sign, in place of which a tag has a colon.
+        let open = pen.until(b'"', line, at, end);
+        if open < end {
+            pen.take_back(1);
+            pen.byte(b':');
         }
+        at = pen.until(b'"', line, open + 1, end) + 1;
     }
 }
 

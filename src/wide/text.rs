@@ -1,6 +1,6 @@
 //! Text that is written in steps of eight bytes.
 
-use super::{Short, WORD, Words, word};
+use super::{STEP, Short, WORD, Words, before, step, word};
 
 /// A growing text whose room is used again: what was written is overwritten and never cleared.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Text {
     /// Room for this many bytes, and for the rest of a step. Without it they are not written.
     #[inline]
     fn reserve(&mut self, count: usize) {
-        let needed = self.end + count + WORD;
+        let needed = self.end + count + STEP;
         if needed > self.bytes.len() {
             self.grow(needed);
         }
@@ -152,6 +152,24 @@ impl<'a> Pen<'a> {
         }
     }
 
+    /// Writes a part of a text up to the first `byte`, or up to `end`; where it ended.
+    #[inline]
+    pub fn until(&mut self, byte: u8, text: &[u8], mut at: usize, end: usize) -> usize {
+        while at < end {
+            let step = step(text, at);
+            let count = before(step, byte).min(end - at);
+            if let Some(place) = self.room.get_mut(self.written..).and_then(|room| room.first_chunk_mut()) {
+                *place = step.to_le_bytes();
+                self.written += count;
+            }
+            at += count;
+            if count < STEP {
+                break;
+            }
+        }
+        at
+    }
+
     /// Writes a text.
     #[inline]
     pub fn text_of(&mut self, text: &[u8]) {
@@ -167,11 +185,13 @@ mod tests {
     fn steps_join_to_a_text() {
         let mut text = Text::default();
         text.push_slice(b"abcdefghij");
-        text.append(20, |pen| {
+        text.append(40, |pen| {
             pen.part(b"0123456789xyz", 1, 11);
             pen.byte(b'|');
             pen.word(u64::from_le_bytes(*b"12345678"), 5);
             pen.take_back(2);
+            assert_eq!(pen.until(b'=', b"0123456789abcdef0123=", 3, 21), 20);
+            pen.take_back(17);
             assert_eq!((pen.text(), pen.written()), (&b"123456789x|123"[..], 14));
         });
         assert_eq!(text.get(0, text.len()), Some(&b"abcdefghij123456789x|123"[..]));
@@ -184,6 +204,6 @@ mod tests {
     fn without_room_nothing_is_written() {
         let mut text = Text::default();
         text.append(0, |pen| (0..100).for_each(|_| pen.byte(b'a')));
-        assert!(text.len() <= 2 * WORD);
+        assert!(text.len() <= 2 * STEP);
     }
 }
