@@ -63,7 +63,7 @@ impl<T: Copy> Packets<T> {
 
     /// No lines again.
     pub fn clear(&mut self) {
-        self.text.truncate(0);
+        self.text.clear();
         self.loads.clear();
         self.datagrams.clear();
     }

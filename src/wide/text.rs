@@ -2,6 +2,9 @@
 
 use super::{STEP, Short, WORD, Words, before, step, word};
 
+/// How much room is made at once, at least.
+const GROWTH_BYTES_MIN: usize = 4096;
+
 /// A growing text whose room is used again: what was written is overwritten and never cleared.
 #[derive(Debug, Default)]
 pub struct Text {
@@ -35,12 +38,13 @@ impl Text {
         self.end = end.min(self.end);
     }
 
-    /// Gives back room that texts like this one do not need.
-    pub fn give_back(&mut self) {
-        if self.bytes.len() > 2 * self.end {
+    /// Drops the whole text, and gives room back that a text like this one does not need.
+    pub fn clear(&mut self) {
+        if self.end > 0 && self.bytes.len() > 2 * self.end + GROWTH_BYTES_MIN {
             self.bytes.truncate(self.end);
             self.bytes.shrink_to_fit();
         }
+        self.end = 0;
     }
 
     /// Room for this many bytes, and for the rest of a step. Without it they are not written.
@@ -54,8 +58,8 @@ impl Text {
 
     #[cold]
     fn grow(&mut self, needed: usize) {
-        self.bytes.reserve(needed - self.bytes.len());
-        self.bytes.resize(needed.max(self.bytes.capacity().min(2 * needed)), 0);
+        // What is initialised is memory in use, so there is little of it in advance.
+        self.bytes.resize(needed + needed / 16 + GROWTH_BYTES_MIN, 0);
     }
 
     /// Appends any bytes.
@@ -201,9 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn room_for_a_much_longer_text_is_given_back() {
+        let mut text = Text::default();
+        text.push_slice(&vec![b'a'; 100_000]);
+        text.clear();
+        assert!(text.bytes.capacity() >= 100_000, "the next text may be as long");
+        text.push_slice(b"short");
+        text.clear();
+        text.clear();
+        assert!(text.bytes.capacity() <= 2 * GROWTH_BYTES_MIN, "{}", text.bytes.capacity());
+    }
+
+    #[test]
     fn without_room_nothing_is_written() {
         let mut text = Text::default();
-        text.append(0, |pen| (0..100).for_each(|_| pen.byte(b'a')));
-        assert!(text.len() <= 2 * STEP);
+        text.append(0, |pen| (0..10_000).for_each(|_| pen.byte(b'a')));
+        assert!(text.len() <= STEP + GROWTH_BYTES_MIN + 1);
     }
 }
