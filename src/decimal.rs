@@ -128,27 +128,28 @@ impl Decimal {
         Self::leading_long(text)
     }
 
+    /// The same with a point, a sign and an exponent.
     #[inline(never)]
     fn leading_long(text: &[u8]) -> Option<Leading> {
-        let is_negative = text.first() == Some(&b'-');
-        let unsigned = text.get(usize::from(is_negative)..)?;
-        let (mut mantissa, whole) = digits(unsigned, 0)?;
-        let (mut bytes, mut count, mut exponent) = (whole, whole, 0_i16);
-        if unsigned.get(bytes) == Some(&b'.') {
-            let (longer, fraction) = digits(unsigned.get(bytes + 1..)?, mantissa)?;
-            (mantissa, count, bytes) = (longer, count + fraction, bytes + 1 + fraction);
-            exponent = -i16::try_from(fraction).ok()?;
+        let sign = usize::from(text.first() == Some(&b'-'));
+        let (mut mantissa, whole) = few_digits(text, sign)?;
+        let (mut bytes, mut fraction) = (sign + whole, 0);
+        if text.get(bytes) == Some(&b'.') {
+            let (below, count) = few_digits(text, bytes + 1)?;
+            mantissa = mantissa.wrapping_mul(*POWERS.get(count)?).wrapping_add(below);
+            (bytes, fraction) = (bytes + 1 + count, count);
         }
-        if count == 0 || count > DIGITS_MAX {
+        if !(1..=DIGITS_MAX).contains(&(whole + fraction)) {
             return None;
         }
-        if let Some(b'e' | b'E') = unsigned.get(bytes) {
-            let (is_small, sign) = match unsigned.get(bytes + 1)? {
+        let mut exponent = -i16::try_from(fraction).ok()?;
+        if let Some(b'e' | b'E') = text.get(bytes) {
+            let (is_small, sign) = match text.get(bytes + 1)? {
                 b'-' => (true, 1),
                 b'+' => (false, 1),
                 _ => (false, 0),
             };
-            let (power, count) = digits(unsigned.get(bytes + 1 + sign..)?, 0)?;
+            let (power, count) = few_digits(text, bytes + 1 + sign)?;
             if !(1..=2).contains(&count) {
                 return None;
             }
@@ -157,14 +158,10 @@ impl Decimal {
             bytes += 1 + sign + count;
         }
         let Self { mantissa, exponent } = Self::short(mantissa, exponent);
-        let mantissa = if is_negative { -mantissa } else { mantissa };
-        Some(Leading { value: Self { mantissa, exponent }, bytes: bytes + usize::from(is_negative) })
-    }
-
-    /// A whole number of at most 18 digits.
-    #[inline]
-    pub(crate) fn whole_number(number: u64) -> Self {
-        Self::short(number, 0)
+        Some(Leading {
+            value: Self { mantissa: if sign > 0 { -mantissa } else { mantissa }, exponent },
+            bytes,
+        })
     }
 
     /// Drops trailing zeros of a mantissa of at most 18 digits.
@@ -401,26 +398,59 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// Reads the digits that `text` begins with behind those of `mantissa`, eight at once; how many they are.
-/// `None` if they are many.
-fn digits(text: &[u8], mut mantissa: u64) -> Option<(u64, usize)> {
-    let mut read = 0;
-    loop {
-        let word = wide::word(text, read);
-        let count = wide::leading_digits(word);
-        let power = POWERS.get(count).copied().unwrap_or(1);
-        mantissa = mantissa.wrapping_mul(power).wrapping_add(wide::number(word, count));
-        read += count;
-        match count {
-            8 if read > DIGITS_MAX => return None,
-            8 => {}
-            _ => return Some((mantissa, read)),
-        }
+/// The number that the digits at `at` are, and how many they are; `None` if they are too many.
+#[inline]
+fn few_digits(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    let count = wide::Step::at(text, at).places_of_no_digit().trailing_zeros() as usize;
+    let first = wide::word(text, at);
+    let Some(behind) = count.checked_sub(wide::WORD) else {
+        return Some((wide::number(first, count), count));
+    };
+    let second = wide::number(wide::word(text, at + wide::WORD), behind);
+    let number = wide::number(first, wide::WORD) * POWERS.get(behind)? + second;
+    if count < wide::STEP { Some((number, count)) } else { more_digits(text, at + count, number) }
+}
+
+/// The same where sixteen digits stand before `at`.
+#[cold]
+fn more_digits(text: &[u8], at: usize, number: u64) -> Option<(u64, usize)> {
+    let word = wide::word(text, at);
+    let count = wide::leading_digits(word);
+    let power = POWERS.get(count).filter(|_| wide::STEP + count <= DIGITS_MAX)?;
+    Some((number * power + wide::number(word, count), wide::STEP + count))
+}
+
+/// How many bytes the number takes that a line ends with, if it is short and written as [`Decimal::write_to`] writes
+/// it: no exponent, no zeros that say nothing, no sign.
+#[inline]
+pub(crate) fn settled_bytes(text: &[u8]) -> Option<usize> {
+    let step = wide::Step::at(text, 0);
+    let others = step.places_of_no_digit();
+    let whole = others.trailing_zeros() as usize;
+    let behind = (others & (others - 1)).trailing_zeros() as usize;
+    let byte = |at: usize| text.get(at).copied().unwrap_or(0);
+    let has_leading_zero = byte(0) == b'0' && whole > 1;
+    if whole == 0 || has_leading_zero || whole == wide::STEP {
+        return None;
+    }
+    match byte(whole) {
+        b'\n' => Some(whole),
+        b'.' if behind > whole + 1 && byte(behind) == b'\n' && byte(behind - 1) != b'0' => Some(behind),
+        _ => None,
     }
 }
 
 /// What as many digits behind a mantissa multiply it by.
-const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const POWERS: [u64; DIGITS_MAX + 1] = {
+    let mut powers = [1; DIGITS_MAX + 1];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = 10 * powers[at - 1];
+        at += 1;
+    }
+    powers
+};
 
 /// Digits that a mantissa may move the exponent by.
 const TEXT_DIGITS: i32 = 20;

@@ -217,7 +217,7 @@ impl Series {
             for place in 0..self.lines.len() {
                 let owes = self.debts.contains_key(&self.identity(place));
                 if let Some(line) = self.lines.get_mut(place) {
-                    line.mark(OWES, owes && line.is(CUMULATIVE));
+                    line.set_owes(owes && line.is(CUMULATIVE));
                 }
             }
             self.has_marks = !self.debts.is_empty();
@@ -238,11 +238,16 @@ impl Series {
     }
 
     /// The line that stood next in the scrape before.
-    #[inline]
     #[must_use]
     pub fn expected(&self) -> Option<&Known> {
-        let line = self.lines.get(self.reading.next)?;
-        (self.reading.next < self.reading.known && !line.is(TAKEN)).then_some(line)
+        self.ahead().first().filter(|line| !line.is_taken())
+    }
+
+    /// The lines that stood next in the scrape before, of which some may have been taken.
+    #[inline]
+    #[must_use]
+    pub fn ahead(&self) -> &[Known] {
+        self.lines.get(self.reading.next..self.reading.known).unwrap_or_default()
     }
 
     /// The identity of the expected line's series.
@@ -252,39 +257,21 @@ impl Series {
         self.identity(self.reading.next)
     }
 
-    /// The expected line stands here, and there is nothing else to be said of it.
+    /// So many of the lines ahead stand here, and there is nothing else to be said of them.
     #[inline]
-    pub fn accept(&mut self) {
+    pub fn accept(&mut self, count: usize) {
         if self.reading.prefix.is_none() {
-            self.reading.next += 1;
+            self.reading.next += count;
         } else {
-            self.copy_expected();
+            (0..count).for_each(|_| self.copy_expected());
         }
     }
 
-    /// Whether the expected series, with this value, has nothing to send.
+    /// Whether the process is that of the scrape before, so that a value that is the same has nothing to send.
     #[inline]
     #[must_use]
-    pub fn is_unchanged(&self, known: &Known, value: Decimal) -> bool {
-        known.is_settled_at(value) && self.reading.continuity == Continuity::Continued
-    }
-
-    /// The lines that stand next in the scrape before, as long as this one is in step with it and from the
-    /// same process.
-    #[inline]
-    #[must_use]
-    pub fn in_step(&self) -> &[Known] {
-        let Reading { continuity, known, next, prefix, .. } = self.reading;
-        match (continuity, prefix) {
-            (Continuity::Continued, None) => self.lines.get(next..known).unwrap_or_default(),
-            _ => &[],
-        }
-    }
-
-    /// So many of them stand here, and there is nothing else to be said of them.
-    #[inline]
-    pub fn skip(&mut self, count: usize) {
-        self.reading.next += count;
+    pub fn is_continued(&self) -> bool {
+        self.reading.continuity == Continuity::Continued
     }
 
     /// Which known line this is.
@@ -346,10 +333,11 @@ impl Series {
         self.put(place, line, None);
     }
 
-    /// A cumulative series' value in this scrape; returns what it owes now.
-    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal) -> Decimal {
+    /// A cumulative series' value in this scrape, and the text that [`Decimal::leading`] read it from with its line
+    /// feed, if the same text next time needs no second look; returns what it owes now.
+    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: &[u8]) -> Decimal {
         let growth = self.growth(place, line.identity, value);
-        let seen = Seen::of(value);
+        let seen = Seen::written(value, written);
         if seen == Seen::WIDE {
             self.reading.wide.push((line.identity, value));
         }
@@ -375,9 +363,11 @@ impl Series {
             (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
             (Continuity::Continued, Some(known)) => match self.value(identity, known.seen) {
                 None => Decimal::ZERO,
-                Some(seen) if value >= seen => value.minus(seen),
-                // It was reset.
-                Some(_) => value,
+                Some(seen) => {
+                    let growth = value.minus(seen);
+                    // A value that fell was reset.
+                    if growth.is_negative() { value } else { growth }
+                }
             },
         }
     }

@@ -10,7 +10,7 @@ mod encode;
 mod packet;
 mod rate;
 
-pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
+pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_byte, is_tag_char};
 pub use dialect::Format;
 pub use encode::{Encoder, Kind, Metric};
 pub use packet::{Packets, Pushed};

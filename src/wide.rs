@@ -5,6 +5,7 @@
 
 mod text;
 
+use simd::u8x16;
 pub use text::{Pen, Text};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -12,20 +13,20 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// Bytes of a word.
 pub(crate) const WORD: usize = 8;
 
-/// A text as words, the last one filled up with zeros.
+/// A text in steps, the last one filled up with zeros.
 #[derive(Debug)]
-pub struct Words {
-    words: Box<[u64]>,
+pub struct Steps {
+    steps: Box<[Step]>,
     bytes: usize,
 }
 
-impl Words {
-    /// The words of this text.
+impl Steps {
+    /// The steps of this text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let text = text.as_bytes();
-        let words = (0..text.len()).step_by(WORD).map(|at| word(text, at)).collect();
-        Self { words, bytes: text.len() }
+        let steps = (0..text.len()).step_by(STEP).map(|at| Step::at(text, at)).collect();
+        Self { steps, bytes: text.len() }
     }
 
     /// How many bytes the text has.
@@ -35,24 +36,33 @@ impl Words {
     }
 }
 
-/// The word that a short text is, and its length.
+/// A text of at most a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Short(u64, usize);
+pub(crate) struct Short {
+    text: &'static str,
+    /// At its beginning, and at its end.
+    first: Step,
+    last: Step,
+}
 
 impl Short {
-    /// The word of a text of at most eight bytes; what is longer is cut.
-    pub(crate) const fn new(text: &[u8]) -> Self {
-        let mut word = 0;
-        let mut rest = text;
+    /// This text; what is longer is cut.
+    #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+    pub(crate) const fn new(text: &'static str) -> Self {
+        let bytes = text.as_bytes();
+        let (mut first, mut last) = ([0; STEP], [0; STEP]);
         let mut at = 0;
-        while let [first, tail @ ..] = rest {
-            if at < WORD {
-                word |= (*first as u64) << (8 * at);
-                at += 1;
-            }
-            rest = tail;
+        while at < bytes.len() && at < STEP {
+            first[at] = bytes[at];
+            last[STEP - bytes.len() + at] = bytes[at];
+            at += 1;
         }
-        Self(word, at)
+        Self { text, first: Step(first), last: Step(last) }
+    }
+
+    /// As text.
+    pub(crate) fn text(&self) -> &'static str {
+        self.text
     }
 }
 
@@ -113,24 +123,64 @@ pub(crate) fn digits(number: u32) -> (u64, usize) {
 /// Two words at once: most names, keys and values end within them.
 pub(crate) const STEP: usize = 16;
 
-/// The two words at `at`; bytes behind the end are zero.
-#[inline]
-fn step(text: &[u8], at: usize) -> u128 {
-    match text.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(bytes) => u128::from_le_bytes(*bytes),
-        None => u128::from(word(text, at)) | (u128::from(word(text, at + WORD)) << 64),
+/// Sixteen bytes of a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step([u8; STEP]);
+
+impl Step {
+    /// The bytes at `at`; those behind the end are zero.
+    #[inline]
+    pub(crate) fn at(text: &[u8], at: usize) -> Self {
+        match text.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => Self(*bytes),
+            None => Self::last(text, at),
+        }
+    }
+
+    #[cold]
+    fn last(text: &[u8], at: usize) -> Self {
+        let mut step = [0; STEP];
+        let rest = text.get(at..).unwrap_or_default();
+        step.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        Self(step)
+    }
+
+    /// Whether the last bytes are those of this text.
+    #[inline]
+    fn ends_with(self, end: &Short) -> bool {
+        let same = u8x16::new(self.0).simd_eq(u8x16::new(end.last.0)).to_bitmask() | ABOVE;
+        same.leading_ones() as usize >= STEP + end.text.len()
+    }
+
+    /// A bit for each byte that is this one, the lowest for the first; the bits above those are set.
+    #[inline]
+    pub(crate) fn places_of(self, byte: u8) -> u32 {
+        u8x16::new(self.0).simd_eq(u8x16::splat(byte)).to_bitmask() | ABOVE
+    }
+
+    /// The same for each byte that is no digit.
+    #[inline]
+    pub(crate) fn places_of_no_digit(self) -> u32 {
+        let zeros = u8x16::splat(b'0');
+        let digits = u8x16::new(self.0) - zeros;
+        !digits.min(u8x16::splat(9)).simd_eq(digits).to_bitmask() | ABOVE
+    }
+
+    /// Behind how many of the bytes the last of this kind ends; zero if there is none.
+    #[inline]
+    pub(crate) fn behind_last(self, byte: u8) -> usize {
+        (u32::BITS - (self.places_of(byte) & !ABOVE).leading_zeros()) as usize
+    }
+
+    /// How many of the bytes stand before the first of this kind.
+    #[inline]
+    pub(crate) fn before(self, byte: u8) -> usize {
+        self.places_of(byte).trailing_zeros() as usize
     }
 }
 
-/// How many of the bytes stand before the first of this kind.
-#[inline]
-fn before(step: u128, byte: u8) -> usize {
-    const ONES: u128 = u128::MAX / 0xff;
-    const HIGHS: u128 = ONES << 7;
-    let zero = step ^ (u128::from(byte) * ONES);
-    // Exact for the first zero; what it does to the bytes behind it does not matter.
-    (zero.wrapping_sub(ONES) & !zero & HIGHS).trailing_zeros() as usize / 8
-}
+/// Bits that stand for no byte of a step.
+const ABOVE: u32 = u32::MAX << STEP;
 
 #[cfg(test)]
 mod tests {
@@ -178,10 +228,15 @@ mod tests {
 
     #[test]
     fn the_first_byte_of_a_kind_is_found() {
-        for (text, expected) in
-            [("abc=\"xyz", 4), ("\"abc\"xyz", 0), ("abcdefgh", 16), ("abcdefghijklmno\"", 15), ("", 16)]
-        {
-            assert_eq!(before(step(text.as_bytes(), 0), b'"'), expected, "{text}");
+        for (text, expected) in [
+            ("abc=\"xyz", 4),
+            ("\"abc\"xyz", 0),
+            ("abcdefgh", 16),
+            ("abcdefghijklmno\"", 15),
+            ("", 16),
+            ("abc", 16),
+        ] {
+            assert_eq!(Step::at(text.as_bytes(), 0).before(b'"'), expected, "{text}");
         }
     }
 }

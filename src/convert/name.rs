@@ -45,48 +45,39 @@ pub(super) fn namespace(prefix: &str) -> String {
     if word.is_empty() { "label".to_owned() } else { word }
 }
 
-/// `x_total` of a counter becomes `x.count`, `x_bucket` of a histogram `x.bucket`, and so on: what ends
-/// a name in Prometheus, and what in Datadog.
-fn suffixes(role: Role) -> (&'static str, &'static str) {
+/// What ends a name in Prometheus, and what in Datadog, where a colon follows: `x_total` of a counter becomes
+/// `x.count`, `x_bucket` of a histogram `x.bucket`, and so on.
+#[inline]
+fn endings(role: Role) -> (&'static Short, &'static Short) {
+    const NOTHING: Short = Short::new("");
+    const END: Short = Short::new(":");
+    const COUNT: Short = Short::new(".count:");
+    const SUM: Short = Short::new(".sum:");
     match role {
-        Role::Gauge | Role::Untyped | Role::Created => ("", ""),
-        Role::Counter => ("_total", ".count"),
-        Role::HistogramBucket => ("_bucket", ".bucket"),
-        Role::HistogramCount | Role::SummaryCount => ("_count", ".count"),
-        Role::HistogramSum | Role::SummarySum => ("_sum", ".sum"),
-        Role::SummaryQuantile => ("", ".quantile"),
+        Role::Gauge | Role::Untyped | Role::Created => (&NOTHING, &END),
+        Role::Counter => (&const { Short::new("_total") }, &COUNT),
+        Role::HistogramBucket => (&const { Short::new("_bucket") }, &const { Short::new(".bucket:") }),
+        Role::HistogramCount | Role::SummaryCount => (&const { Short::new("_count") }, &COUNT),
+        Role::HistogramSum | Role::SummarySum => (&const { Short::new("_sum") }, &SUM),
+        Role::SummaryQuantile => (&NOTHING, &const { Short::new(".quantile:") }),
     }
 }
 
 /// A name as Datadog has it.
 pub(super) fn datadog_name(name: &str, role: Role) -> Cow<'_, str> {
-    match suffixes(role) {
-        (_, "") => Cow::Borrowed(name),
-        (prometheus, datadog) => {
-            Cow::Owned(format!("{}{datadog}", name.strip_suffix(prometheus).unwrap_or(name)))
-        }
+    let (prometheus, datadog) = endings(role);
+    match datadog.text().trim_end_matches(':') {
+        "" => Cow::Borrowed(name),
+        datadog => Cow::Owned(format!("{}{datadog}", name.strip_suffix(prometheus.text()).unwrap_or(name))),
     }
 }
 
-/// Makes [`datadog_name`] of the name that was written last.
+/// Makes [`datadog_name`] of the name that was written last, and writes a colon.
 #[inline]
 pub(super) fn end_name(role: Role, pen: &mut Pen<'_>) {
-    match role {
-        Role::Gauge | Role::Untyped | Role::Created => {}
-        Role::Counter => replace_end(b"_total", Short::new(b".count"), pen),
-        Role::HistogramBucket => replace_end(b"_bucket", Short::new(b".bucket"), pen),
-        Role::HistogramCount | Role::SummaryCount => replace_end(b"_count", Short::new(b".count"), pen),
-        Role::HistogramSum | Role::SummarySum => replace_end(b"_sum", Short::new(b".sum"), pen),
-        Role::SummaryQuantile => pen.text_of(b".quantile"),
-    }
-}
-
-#[inline]
-fn replace_end<const N: usize>(end: &[u8; N], new: Short, pen: &mut Pen<'_>) {
-    if pen.text().last_chunk() == Some(end) {
-        pen.take_back(N);
-    }
-    pen.short(new);
+    let (prometheus, datadog) = endings(role);
+    pen.take_back_end(prometheus);
+    pen.short(datadog);
 }
 
 /// Labels as tags: `le` is `upper_bound`, and reserved keys get the namespace's word.

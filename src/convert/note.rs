@@ -43,6 +43,8 @@ pub(super) enum Plainness {
     WholeBound,
     /// With its label values cleaned.
     Cleaned,
+    /// The same with `.0` behind its bound.
+    CleanedWholeBound,
 }
 
 /// By their codes.
@@ -71,6 +73,7 @@ impl Note {
             Plainness::Whole => PLAIN,
             Plainness::WholeBound => PLAIN | WHOLE_BOUND,
             Plainness::Cleaned => CLEANED,
+            Plainness::CleanedWholeBound => CLEANED | WHOLE_BOUND,
         };
         let ignored = if is_sent { 0 } else { IGNORED };
         Self(u8::try_from(code).unwrap_or(2) | plain | ignored)
@@ -142,6 +145,7 @@ mod tests {
         assert_eq!(flags(false, Plainness::Whole), [true, false, false, false]);
         assert_eq!(flags(false, Plainness::WholeBound), [true, true, false, false]);
         assert_eq!(flags(false, Plainness::Cleaned), [true, false, true, false]);
+        assert_eq!(flags(false, Plainness::CleanedWholeBound), [true, true, true, false]);
         assert_eq!((Note::COMMENT.known(), Note::TYPE.known()), (Known::Comment, Known::Type));
     }
 }

@@ -6,21 +6,22 @@
 
 use super::name::{self, Spelling};
 use super::note::{Known, Note, Plainness};
-use crate::decimal::{Decimal, TEXT_BYTES_MAX};
+use super::walk::Written;
+use crate::decimal::TEXT_BYTES_MAX;
 use crate::exposition::{Role, Sample};
-use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
-use crate::wide::{Pen, Short, Text, Words};
+use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_byte};
+use crate::wide::{Pen, STEP, Short, Step, Steps, Text};
 
 /// Writes plain lines.
 #[derive(Debug)]
 pub(super) struct Plain {
-    prefix: Words,
+    prefix: Steps,
     /// The prefix begins with a letter.
     is_name: bool,
     /// The tags on every metric, behind those of the labels.
-    global: Words,
+    global: Steps,
     /// The same behind none.
-    only_global: Words,
+    only_global: Steps,
 }
 
 /// Bytes that a quantile's or a counter's name grows by, at most.
@@ -30,10 +31,10 @@ impl Plain {
     pub(super) fn new(prefix: &str, global: &str) -> Self {
         let only = global.strip_prefix(',').map(|first| format!("|#{first}"));
         Self {
-            prefix: Words::new(prefix),
+            prefix: Steps::new(prefix),
             is_name: prefix.starts_with(|first: char| first.is_ascii_alphabetic()),
-            global: Words::new(global),
-            only_global: Words::new(only.as_deref().unwrap_or_default()),
+            global: Steps::new(global),
+            only_global: Steps::new(only.as_deref().unwrap_or_default()),
         }
     }
 
@@ -61,34 +62,49 @@ impl Plain {
             Spelling::Right if traits.is_simple => Plainness::Whole,
             Spelling::Whole if traits.is_simple => Plainness::WholeBound,
             Spelling::Right => Plainness::Cleaned,
-            Spelling::Whole | Spelling::Other => Plainness::None,
+            Spelling::Whole => Plainness::CleanedWholeBound,
+            Spelling::Other => Plainness::None,
         }
     }
 
     /// Writes the line of a plain head. `line` begins with the head and may go on.
     #[inline]
-    pub(super) fn write(&self, line: &[u8], head_bytes: usize, note: Note, value: Decimal, out: &mut Text) {
+    pub(super) fn write(
+        &self,
+        line: &[u8],
+        head_bytes: usize,
+        note: Note,
+        value: Written<'_>,
+        out: &mut Text,
+    ) {
         let room = self.prefix.bytes() + head_bytes + TEXT_BYTES_MAX + self.global.bytes() + FRAME_BYTES_MAX;
         out.append(room, |pen| {
-            pen.words(&self.prefix);
+            pen.steps(&self.prefix);
             let name_bytes = write_name(line, head_bytes, pen);
             name::end_name(note.role(), pen);
-            pen.byte(b':');
             value.write_with(pen);
-            pen.short(if note.known() == Known::Counter { Short::new(b"|c") } else { Short::new(b"|g") });
+            let is_counter = note.known() == Known::Counter;
             let (labels, end) = (name_bytes + 1, head_bytes.saturating_sub(BEHIND_LABELS.len()));
             if labels < end {
-                pen.short(Short::new(b"|#"));
+                pen.short(if is_counter { &COUNTER_TAGS } else { &GAUGE_TAGS });
                 write_labels(line, labels, end, note, pen);
-                pen.words(&self.global);
+                pen.steps(&self.global);
             } else {
-                pen.words(&self.only_global);
+                pen.short(if is_counter { &COUNTER } else { &GAUGE });
+                pen.steps(&self.only_global);
             }
             pen.byte(b'\n');
         });
     }
 }
 
+const COUNTER: Short = Short::new("|c");
+const GAUGE: Short = Short::new("|g");
+const COUNTER_TAGS: Short = Short::new("|c|#");
+const GAUGE_TAGS: Short = Short::new("|g|#");
+const UPPER_BOUND: Short = Short::new("upper_bound:");
+const MORE_UPPER_BOUND: Short = Short::new(",upper_bound:");
+const POINT_ZERO: Short = Short::new(".0");
 /// What stands behind the last value of a head.
 const BEHIND_LABELS: &str = "\"} ";
 /// More than the longest of what is neither label nor name nor value.
@@ -103,50 +119,51 @@ fn write_name(line: &[u8], head_bytes: usize, pen: &mut Pen<'_>) -> usize {
         pen.part(line, 0, name_bytes);
         return name_bytes;
     }
-    pen.until(b'{', line, 0, head_bytes)
+    pen.until(b'{', line, 0)
 }
 
 fn write_labels(line: &[u8], at: usize, end: usize, note: Note, pen: &mut Pen<'_>) {
-    let bound = match note.role() {
-        Role::HistogramBucket | Role::SummaryQuantile => bound_in(line, at, end),
-        _ => end,
-    };
-    let labels = match note.role() {
-        Role::HistogramBucket => bound.saturating_sub("le=\"".len()),
-        _ => bound,
-    };
+    let bound = if note.role() == Role::HistogramBucket { bound_in(line, at, end) } else { end };
+    // The comma before `le` belongs to it.
+    let labels = if bound < end { bound.saturating_sub(",le=\"".len()).max(at) } else { end };
     if note.is_cleaned() {
         write_cleaned_tags(line.get(at..labels).unwrap_or_default(), pen);
     } else {
         write_tags(line, at, labels, pen);
     }
-    if note.role() == Role::HistogramBucket {
-        pen.short(Short::new(b"upper_bo"));
-        pen.short(Short::new(b"und:"));
+    if bound < end {
+        pen.short(if labels > at { &MORE_UPPER_BOUND } else { &UPPER_BOUND });
+        pen.part(line, bound, end);
     }
-    pen.part(line, bound, end);
     if note.has_whole_bound() {
-        pen.short(Short::new(b".0"));
+        pen.short(&POINT_ZERO);
     }
 }
 
 /// Where the last value begins.
+#[inline]
 fn bound_in(line: &[u8], at: usize, end: usize) -> usize {
-    let labels = line.get(at..end).unwrap_or_default();
-    labels.iter().rposition(|byte| *byte == b'"').map_or(end, |quote| at + quote + 1)
+    let head = line.get(..end).unwrap_or_default();
+    let mut behind = end;
+    while behind > at {
+        behind = behind.saturating_sub(STEP);
+        let bytes = Step::at(head, behind).behind_last(b'"');
+        if bytes > 0 {
+            return behind + bytes;
+        }
+    }
+    end
 }
 
-/// `a="b",c="d` as `a:b,c:d`.
+/// `a="b",c="d` as `a:b,c:d`. A quote or a comma stands at `end`.
 #[inline]
 fn write_tags(line: &[u8], mut at: usize, end: usize, pen: &mut Pen<'_>) {
     while at < end {
         // The opening quote stands behind the equals sign, in place of which a tag has a colon.
-        let open = pen.until(b'"', line, at, end);
-        if open < end {
-            pen.take_back(1);
-            pen.byte(b':');
-        }
-        at = pen.until(b'"', line, open + 1, end) + 1;
+        let open = pen.until(b'"', line, at);
+        pen.take_back(1);
+        pen.byte(b':');
+        at = pen.until(b'"', line, open + 1) + 1;
     }
 }
 
@@ -167,7 +184,7 @@ fn write_cleaned_tags(labels: &[u8], pen: &mut Pen<'_>) {
                 rest.next();
                 pen.byte(b'_');
             }
-            (true, _) => pen.byte(if is_tag_char(char::from(*byte)) { *byte } else { b'_' }),
+            (true, _) => pen.byte(if is_tag_byte(*byte) { *byte } else { b'_' }),
         }
     }
 }

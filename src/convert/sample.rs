@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::key::{Label, canonical, sort, write_head};
 use super::note::{Known, Note, Plainness};
+use super::walk::Written;
 use super::{Carried, Converter, SAMPLES_MAX, name};
 use crate::config::Histograms;
-use crate::decimal::{Decimal, Number};
+use crate::decimal::{self, Decimal, Number};
 use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample};
 use crate::fingerprint::Fingerprint;
 use crate::series::{Line, LineKind, NOT_EXPECTED, Place};
@@ -93,7 +94,10 @@ impl Converter {
                     self.reading.counts.repeated += 1;
                     return;
                 }
-                let owed = self.series.observe(place, &line, value);
+                // A value that is watched needs a second look every time.
+                let tail = text.get(sample.head_bytes..).filter(|_| !note.is_watched()).unwrap_or_default();
+                let written = decimal::settled_bytes(tail).and_then(|bytes| tail.get(..=bytes));
+                let owed = self.series.observe(place, &line, value, written.unwrap_or_default());
                 if !owed.is_zero() {
                     self.write(text, sample, note, Some(Carried::new(line.identity, owed)), owed);
                 }
@@ -205,7 +209,7 @@ impl Converter {
         value: Decimal,
     ) {
         if note.is_plain() {
-            return self.write_plain(line, sample.head_bytes, note, carried, value);
+            return self.write_plain(line, sample.head_bytes, note, carried, Written::Number(value));
         }
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
         let mut labels = canonical(&sample.labels);

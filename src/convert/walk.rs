@@ -6,10 +6,10 @@
 
 use super::note::{Known, Note};
 use super::{Carried, Converter};
-use crate::decimal::{Decimal, Leading};
+use crate::decimal::{self, Decimal, Leading};
 use crate::exposition::LINE_BYTES_MAX;
-use crate::series::{Line, LineKind, Place};
-use crate::wide;
+use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
+use crate::wide::Pen;
 
 impl Converter {
     /// The next piece of the body, cut anywhere.
@@ -48,104 +48,113 @@ impl Converter {
     fn lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         loop {
-            let (bytes, is_head_known) = self.unchanged_lines(rest);
-            rest = rest.get(bytes..).unwrap_or_default();
-            let bytes = if let Some(bytes) = self.known_line(rest, is_head_known) {
-                bytes
-            } else {
-                let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
-                self.reading.lines += 1;
-                self.other_line(rest.get(..=end).unwrap_or_default());
-                end + 1
-            };
-            rest = rest.get(bytes..).unwrap_or_default();
+            rest = self.expected_lines(rest);
+            let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
+            self.reading.lines += 1;
+            self.other_line(rest.get(..=end).unwrap_or_default());
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
 
-    /// Reads lines as long as they stand as expected and have nothing to send. Returns their length, and
-    /// whether the head of the line behind them is the expected one.
-    fn unchanged_lines(&mut self, text: &[u8]) -> (usize, bool) {
-        if !self.families.is_in_step() {
-            return (0, false);
-        }
-        let (mut at, mut lines, mut types, mut samples) = (0, 0, 0, 0);
-        let mut is_head_known = false;
-        for known in self.series.in_step() {
-            let value_at = at + known.head_bytes();
-            let is_it = |head| self.fingerprints.of(head) == known.head();
-            is_head_known = text.get(at..value_at).is_some_and(is_it);
-            if !is_head_known {
-                break;
-            }
-            let note = Note(known.note());
-            let mut end = value_at;
-            if note.is_comment() {
-                types += usize::from(note == Note::TYPE);
-            } else {
-                let Some((value, bytes)) = small_value_and_end(text, value_at) else { break };
-                let is_unchanged = known.is_settled_at(value) && note.known() == Known::Counter;
-                if !is_unchanged && note.known() != Known::Ignored || note.is_watched() {
+    /// Reads lines as long as they stand as expected and nothing is odd about them; returns what stands
+    /// behind them.
+    fn expected_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let mut rest = text;
+        let (mut lines, mut comments, mut types) = (0, 0, 0);
+        while self.families.is_in_step() && self.series.is_continued() {
+            let mut unchanged = 0;
+            let mut changed = None;
+            for known in self.series.ahead() {
+                let Some((head, tail)) = rest.split_at_checked(known.head_bytes()) else { break };
+                if self.fingerprints.of(head) != known.head() || known.is_taken() {
                     break;
                 }
-                samples += 1;
-                end += bytes;
+                let word = tail.first_chunk().map(|word| u64::from_le_bytes(*word));
+                let bytes = match word.and_then(|word| known.unchanged_bytes(word)) {
+                    Some(bytes) => bytes,
+                    None if Note(known.note()).is_comment() => {
+                        comments += 1;
+                        types += usize::from(Note(known.note()) == Note::TYPE);
+                        0
+                    }
+                    None => {
+                        changed = Some((*known, tail));
+                        break;
+                    }
+                };
+                rest = tail.get(bytes..).unwrap_or_default();
+                unchanged += 1;
             }
-            at = end;
+            self.series.accept(unchanged);
+            lines += unchanged;
+            let Some((known, tail)) = changed else { break };
+            let Some(bytes) = self.changed_line(&known, rest, tail) else { break };
+            rest = tail.get(bytes..).unwrap_or_default();
             lines += 1;
-            is_head_known = false;
         }
-        self.series.skip(lines);
         self.families.pass(types);
         self.reading.lines += lines;
-        self.reading.counts.samples += samples;
-        (at, is_head_known)
+        self.reading.counts.samples += lines - comments;
+        rest
     }
 
-    /// Reads the line that `rest` begins with, if it is the expected one and nothing is odd about it;
-    /// returns its length.
+    /// Reads the value of the expected line, which may be another than it was; returns its length, or `None` if
+    /// something about it is odd. `line` begins with the line, `tail` is what stands behind its head.
     #[inline]
-    fn known_line(&mut self, rest: &[u8], is_head_known: bool) -> Option<usize> {
-        let known = *self.series.expected()?;
-        let head_bytes = known.head_bytes();
-        let is_it = || rest.get(..head_bytes).is_some_and(|head| self.fingerprints.of(head) == known.head());
-        let is_expected = is_head_known || (self.families.is_in_step() && is_it());
+    fn changed_line(&mut self, known: &series::Known, line: &[u8], tail: &[u8]) -> Option<usize> {
         let note = Note(known.note());
-        if !is_expected || note.is_watched() {
+        if note.is_watched() {
             return None;
         }
-        if note.is_comment() {
-            self.series.accept();
-            self.families.pass(usize::from(note == Note::TYPE));
-            self.reading.lines += 1;
-            return Some(head_bytes);
-        }
-        let (value, value_bytes) = value_and_end(rest.get(head_bytes..)?)?;
-        match note.known() {
-            Known::Counter if self.series.is_unchanged(&known, value) => self.series.accept(),
-            Known::Ignored => self.series.accept(),
-            Known::Counter if note.is_plain() && !value.is_negative() => {
-                let identity = self.series.expected_identity();
-                let line = Line {
-                    head: known.head(),
-                    head_bytes: u16::try_from(head_bytes).ok()?,
-                    identity,
-                    note: note.0,
-                    kind: LineKind::Cumulative,
-                };
-                let owed = self.series.observe(Place::Expected, &line, value);
-                if !owed.is_zero() {
-                    self.write_plain(rest, head_bytes, note, Some(Carried::new(identity, owed)), owed);
+        let (sent, bytes) = match note.known() {
+            Known::Gauge if note.is_plain() => {
+                let (value, bytes) = gauge(tail)?;
+                self.reading.counts.not_finite += usize::from(value.is_none());
+                self.series.accept(1);
+                (value.map(|value| (value, None)), bytes)
+            }
+            Known::Counter => {
+                let Ended { value, value_bytes, bytes } = ended(tail)?;
+                if known.is_settled_at(value) {
+                    self.series.accept(1);
+                    (None, bytes)
+                } else if note.is_plain() && !value.is_negative() {
+                    (self.plain_counter(known, value, tail.get(..=value_bytes)?), bytes)
+                } else {
+                    return None;
                 }
             }
-            Known::Gauge if note.is_plain() => {
-                self.series.accept();
-                self.write_plain(rest, head_bytes, note, None, value);
+            Known::Ignored => {
+                let bytes = ended(tail)?.bytes;
+                self.series.accept(1);
+                (None, bytes)
             }
             _ => return None,
+        };
+        if let Some((value, carried)) = sent {
+            self.write_plain(line, known.head_bytes(), note, carried, value);
         }
-        self.reading.counts.samples += 1;
-        self.reading.lines += 1;
-        Some(head_bytes + value_bytes)
+        Some(bytes)
+    }
+
+    /// The expected counter has this value, which ends with a line feed or a blank; what is to be written of it.
+    #[inline]
+    fn plain_counter(
+        &mut self,
+        known: &series::Known,
+        value: Decimal,
+        text: &[u8],
+    ) -> Option<(Written<'static>, Option<Carried>)> {
+        let identity = self.series.expected_identity();
+        let line = Line {
+            head: known.head(),
+            head_bytes: u16::try_from(known.head_bytes()).unwrap_or(NOT_EXPECTED),
+            identity,
+            note: known.note(),
+            kind: LineKind::Cumulative,
+        };
+        let owed = self.series.observe(Place::Expected, &line, value, text);
+        (!owed.is_zero()).then(|| (Written::Number(owed), Some(Carried::new(identity, owed))))
     }
 
     /// Writes the line of a plain head, with which `line` begins.
@@ -155,7 +164,7 @@ impl Converter {
         head_bytes: usize,
         note: Note,
         carried: Option<Carried>,
-        value: Decimal,
+        value: Written<'_>,
     ) {
         let plain = &self.plain;
         let pushed = self.packets.push(carried, |out| plain.write(line, head_bytes, note, value, out));
@@ -163,27 +172,58 @@ impl Converter {
     }
 }
 
-/// A whole number of few digits and the line feed behind it; and the length of both.
-#[inline]
-fn small_value_and_end(text: &[u8], at: usize) -> Option<(Decimal, usize)> {
-    let word = wide::word(text, at);
-    let digits = wide::leading_digits(word);
-    let is_whole = (1..wide::WORD).contains(&digits) && wide::byte(word, digits) == b'\n';
-    is_whole.then(|| (Decimal::whole_number(wide::number(word, digits)), digits + 1))
+/// A value that is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written<'a> {
+    /// This number.
+    Number(Decimal),
+    /// The number that so many first bytes of a text are, as they stand there.
+    Text(&'a [u8], usize),
 }
 
-/// The usual value and what ends its line, be it a line feed alone or a timestamp before it; and the length of
-/// both.
-#[inline]
-fn value_and_end(text: &[u8]) -> Option<(Decimal, usize)> {
-    let Leading { value, bytes } = Decimal::leading(text)?;
-    match text.get(bytes)? {
-        b'\n' => Some((value, bytes + 1)),
-        b' ' => {
-            let timestamp = Decimal::leading(text.get(bytes + 1..)?)?.bytes;
-            let end = bytes + 1 + timestamp;
-            (text.get(end)? == &b'\n').then_some((value, end + 1))
+impl Written<'_> {
+    #[inline]
+    pub(super) fn write_with(self, pen: &mut Pen<'_>) {
+        match self {
+            Self::Number(number) => number.write_with(pen),
+            Self::Text(text, bytes) => pen.part(text, 0, bytes),
         }
-        _ => None,
     }
+}
+
+/// A gauge's usual value, if it is a number, and how long it is with its line feed.
+#[inline]
+fn gauge(tail: &[u8]) -> Option<(Option<Written<'_>>, usize)> {
+    if let Some(bytes) = decimal::settled_bytes(tail) {
+        return Some((Some(Written::Text(tail, bytes)), bytes + 1));
+    }
+    match tail {
+        [b'N', b'a', b'N', b'\n', ..] => Some((None, 4)),
+        [b'+' | b'-', b'I', b'n', b'f', b'\n', ..] => Some((None, 5)),
+        _ => ended(tail).map(|Ended { value, bytes, .. }| (Some(Written::Number(value)), bytes)),
+    }
+}
+
+/// A value and what ends its line.
+struct Ended {
+    value: Decimal,
+    /// How long the value is.
+    value_bytes: usize,
+    /// The same with what ends its line.
+    bytes: usize,
+}
+
+/// The usual value and what ends its line, be it a line feed alone or a timestamp before it.
+#[inline]
+fn ended(text: &[u8]) -> Option<Ended> {
+    let Leading { value, bytes: value_bytes } = Decimal::leading(text)?;
+    let end = match text.get(value_bytes)? {
+        b'\n' => value_bytes,
+        b' ' => {
+            let begin = value_bytes + 1;
+            begin + Decimal::leading(text.get(begin..)?)?.bytes
+        }
+        _ => return None,
+    };
+    (text.get(end)? == &b'\n').then_some(Ended { value, value_bytes, bytes: end + 1 })
 }

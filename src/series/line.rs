@@ -88,12 +88,35 @@ impl Known {
         self.note
     }
 
-    /// Whether its series, with this value, has nothing to send.
+    /// How long the value is, with its line feed, if it is written as it was and its series has nothing to
+    /// send. `tail` is what stands behind the head.
+    #[inline]
+    #[must_use]
+    pub fn unchanged_bytes(&self, tail: u64) -> Option<usize> {
+        self.seen.bytes_if_in(tail)
+    }
+
+    /// Whether its series, with this value, has nothing to send, as far as that can be told at once.
     #[inline]
     #[must_use]
     pub fn is_settled_at(&self, value: Decimal) -> bool {
         let seen = self.seen;
         seen == Seen::of(value) && seen != Seen::WIDE && !self.is(OWES)
+    }
+
+    /// Whether a line of the scrape being read was found to be this one.
+    #[inline]
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.is(TAKEN)
+    }
+
+    /// Whether its series owes. One that does is never settled.
+    pub(super) fn set_owes(&mut self, owes: bool) {
+        self.mark(OWES, owes);
+        if owes {
+            self.seen = self.seen.without_text();
+        }
     }
 
     #[inline]

@@ -46,6 +46,13 @@ pub fn is_tag_char(char: char) -> bool {
     Charset::TAG.holds(char)
 }
 
+/// The same for a byte of ASCII.
+#[inline]
+#[must_use]
+pub fn is_tag_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'/' | b'.')
+}
+
 /// Cuts what was written from `start` on to `chars_max` characters.
 pub(super) fn cut(out: &mut String, start: usize, chars_max: usize) {
     let Some(written) = out.get(start..) else { return };
@@ -80,6 +87,11 @@ mod tests {
         check(Charset::TAG, "\0\u{1}\u{7f}\u{2028}", "____");
         check(Charset::TAG, "Debian 12 (bookworm) é日", "Debian_12__bookworm__é日");
         check(Charset::NAME, "a:b|c d.é", "a_b_c_d._");
+    }
+
+    #[test]
+    fn a_byte_is_what_its_character_is() {
+        assert!((0..=0x7f_u8).all(|byte| is_tag_byte(byte) == is_tag_char(char::from(byte))));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Packets<T> {
     loads: Vec<Load<T>>,
     /// Finished datagrams.
     datagrams: Vec<Datagram>,
+    /// Where the one being filled begins.
+    begin: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,7 +60,7 @@ impl<T: Copy> Packets<T> {
     /// No lines yet.
     #[must_use]
     pub fn new(datagram_bytes_max: usize) -> Self {
-        Self { datagram_bytes_max, text: Text::default(), loads: Vec::new(), datagrams: Vec::new() }
+        Self { datagram_bytes_max, text: Text::default(), loads: Vec::new(), datagrams: Vec::new(), begin: 0 }
     }
 
     /// No lines again.
@@ -66,6 +68,7 @@ impl<T: Copy> Packets<T> {
         self.text.clear();
         self.loads.clear();
         self.datagrams.clear();
+        self.begin = 0;
     }
 
     /// Adds the lines that `write` appends, all into one datagram, and what they carry.
@@ -74,14 +77,14 @@ impl<T: Copy> Packets<T> {
         let start = self.text.len();
         write(&mut self.text);
         let length = self.text.len() - start;
-        if length > self.datagram_bytes_max {
-            self.text.truncate(start);
-            return Pushed::TooLarge;
-        }
-        if self.text.len() - self.last().end > self.datagram_bytes_max {
+        if self.text.len() - self.begin > self.datagram_bytes_max {
+            if length > self.datagram_bytes_max {
+                self.text.truncate(start);
+                return Pushed::TooLarge;
+            }
             self.end_datagram(start);
         }
-        let offset = start - self.last().end;
+        let offset = start - self.begin;
         if let (Some(carried), Ok(offset), Ok(length)) =
             (carries, u32::try_from(offset), u32::try_from(length))
         {
@@ -90,17 +93,14 @@ impl<T: Copy> Packets<T> {
         Pushed::Packed
     }
 
-    fn last(&self) -> Datagram {
-        self.datagrams.last().copied().unwrap_or_default()
-    }
-
     fn end_datagram(&mut self, end: usize) {
+        self.begin = end;
         self.datagrams.push(Datagram { end, loads_end: self.loads.len(), is_taken: false });
     }
 
     /// Ends the datagram being filled: call it once, after the last line.
     pub fn finish(&mut self) {
-        if self.text.len() > self.last().end {
+        if self.text.len() > self.begin {
             self.end_datagram(self.text.len());
         }
     }

@@ -1,6 +1,6 @@
 //! Text that is written in steps of eight bytes.
 
-use super::{STEP, Short, WORD, Words, before, step, word};
+use super::{STEP, Short, Step, Steps, WORD};
 
 /// How much room is made at once, at least.
 const GROWTH_BYTES_MIN: usize = 4096;
@@ -73,7 +73,7 @@ impl Text {
         self.reserve(count);
         let mut pen = Pen { room: self.bytes.get_mut(self.end..).unwrap_or_default(), written: 0 };
         let result = write(&mut pen);
-        self.end += pen.written;
+        self.end += pen.written();
         result
     }
 }
@@ -82,7 +82,8 @@ impl Text {
 #[derive(Debug)]
 pub struct Pen<'a> {
     room: &'a mut [u8],
-    written: usize,
+    /// Of a type to which a step can be added without a look, so that one check is enough for each step.
+    written: u32,
 }
 
 impl<'a> Pen<'a> {
@@ -96,25 +97,25 @@ impl<'a> Pen<'a> {
     #[inline]
     #[must_use]
     pub fn written(&self) -> usize {
-        self.written
+        self.written as usize
     }
 
     /// What was written.
     #[must_use]
     pub fn text(&self) -> &[u8] {
-        self.room.get(..self.written).unwrap_or_default()
+        self.room.get(..self.written()).unwrap_or_default()
     }
 
     /// Takes back what was written last.
     #[inline]
-    pub fn take_back(&mut self, count: usize) {
+    pub fn take_back(&mut self, count: u32) {
         self.written = self.written.saturating_sub(count);
     }
 
     /// Writes a byte.
     #[inline]
     pub fn byte(&mut self, byte: u8) {
-        if let Some(place) = self.room.get_mut(self.written) {
+        if let Some(place) = self.room.get_mut(self.written()) {
             *place = byte;
             self.written += 1;
         }
@@ -123,26 +124,51 @@ impl<'a> Pen<'a> {
     /// Writes the first `count` bytes of a word.
     #[inline]
     pub fn word(&mut self, word: u64, count: usize) {
-        if let Some(place) = self.room.get_mut(self.written..).and_then(|room| room.first_chunk_mut()) {
+        let begin = self.written();
+        let room = self.room.get_mut(begin..begin + WORD).and_then(|room| room.first_chunk_mut());
+        if let Some(place) = room {
             *place = word.to_le_bytes();
-            self.written += count;
+            self.written += few(count);
         }
     }
 
     /// Writes a short text.
     #[inline]
-    pub(crate) fn short(&mut self, Short(word, count): Short) {
-        self.word(word, count);
+    pub(crate) fn short(&mut self, short: &Short) {
+        self.step(short.first, short.text.len());
     }
 
-    /// Writes a text that is in words.
+    /// Takes this back if it was written last.
     #[inline]
-    pub fn words(&mut self, Words { words, bytes }: &Words) {
+    pub(crate) fn take_back_end(&mut self, end: &Short) {
+        let is_end = match self.written().checked_sub(STEP) {
+            Some(begin) => Step::at(self.room, begin).ends_with(end),
+            None => self.text().ends_with(end.text.as_bytes()),
+        };
+        if is_end {
+            self.take_back(few(end.text.len()));
+        }
+    }
+
+    /// Writes a text that is in steps.
+    #[inline]
+    pub fn steps(&mut self, Steps { steps, bytes }: &Steps) {
         let mut left = *bytes;
-        for word in words {
-            let count = left.min(WORD);
-            self.word(*word, count);
+        for step in steps {
+            let count = left.min(STEP);
+            self.step(*step, count);
             left -= count;
+        }
+    }
+
+    /// Writes the first `count` bytes of a step.
+    #[inline]
+    pub(crate) fn step(&mut self, Step(bytes): Step, count: usize) {
+        let begin = self.written();
+        let room = self.room.get_mut(begin..begin + STEP).and_then(|room| room.first_chunk_mut());
+        if let Some(place) = room {
+            *place = bytes;
+            self.written += few(count);
         }
     }
 
@@ -150,22 +176,19 @@ impl<'a> Pen<'a> {
     #[inline]
     pub fn part(&mut self, text: &[u8], mut at: usize, end: usize) {
         while at < end {
-            let count = (end - at).min(WORD);
-            self.word(word(text, at), count);
+            let count = (end - at).min(STEP);
+            self.step(Step::at(text, at), count);
             at += count;
         }
     }
 
-    /// Writes a part of a text up to the first `byte`, or up to `end`; where it ended.
+    /// Writes a part of a text up to the first `byte`, or up to its end; where that is.
     #[inline]
-    pub fn until(&mut self, byte: u8, text: &[u8], mut at: usize, end: usize) -> usize {
-        while at < end {
-            let step = step(text, at);
-            let count = before(step, byte).min(end - at);
-            if let Some(place) = self.room.get_mut(self.written..).and_then(|room| room.first_chunk_mut()) {
-                *place = step.to_le_bytes();
-                self.written += count;
-            }
+    pub fn until(&mut self, byte: u8, text: &[u8], mut at: usize) -> usize {
+        while at < text.len() {
+            let step = Step::at(text, at);
+            let count = step.before(byte);
+            self.step(step, count);
             at += count;
             if count < STEP {
                 break;
@@ -181,6 +204,13 @@ impl<'a> Pen<'a> {
     }
 }
 
+/// At most the bytes of a step.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a step has sixteen bytes")]
+fn few(count: usize) -> u32 {
+    count as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,7 +224,7 @@ mod tests {
             pen.byte(b'|');
             pen.word(u64::from_le_bytes(*b"12345678"), 5);
             pen.take_back(2);
-            assert_eq!(pen.until(b'=', b"0123456789abcdef0123=", 3, 21), 20);
+            assert_eq!(pen.until(b'=', b"0123456789abcdef0123=", 3), 20);
             pen.take_back(17);
             assert_eq!((pen.text(), pen.written()), (&b"123456789x|123"[..], 14));
         });
