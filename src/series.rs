@@ -14,15 +14,15 @@
 
 mod index;
 mod line;
+mod order;
 mod seen;
-
-use std::ops::Range;
 
 use crate::decimal::Decimal;
 use crate::fingerprint::{Fingerprint, FingerprintMap};
 use index::Index;
 use line::{CUMULATIVE, LANDMARK, OWES, TAKEN};
 pub use line::{Known, Line, LineKind, NOT_EXPECTED};
+use order::Order;
 use seen::{Meaning, Seen};
 
 /// The most lines of a scrape. While one is read, those of the one before have places too.
@@ -109,7 +109,9 @@ struct Reading {
     next: usize,
     /// How many lines stood as expected before the first that did not; `None` while all do.
     prefix: Option<usize>,
-    /// New last values of lines that stand as expected.
+    /// Where each line stands, from the first on that did not stand as expected.
+    order: Order,
+    /// New last values of known lines.
     changes: Vec<Change>,
     wide: Vec<(Fingerprint, Decimal)>,
     index: Option<Index>,
@@ -128,6 +130,7 @@ impl Default for Series {
                 known: 0,
                 next: 0,
                 prefix: None,
+                order: Order::default(),
                 changes: Vec::new(),
                 wide: Vec::new(),
                 index: None,
@@ -232,6 +235,7 @@ impl Series {
             self.lines.iter_mut().skip(prefix).for_each(|line| line.mark(TAKEN, false));
         }
         reading.next = 0;
+        reading.order.clear();
         reading.changes.clear();
         reading.wide.clear();
         reading.index = None;
@@ -263,7 +267,29 @@ impl Series {
         if self.reading.prefix.is_none() {
             self.reading.next += count;
         } else {
-            (0..count).for_each(|_| self.copy_expected());
+            self.stand(self.reading.next, count);
+        }
+    }
+
+    /// Known lines from `place` on stand here.
+    fn stand(&mut self, place: usize, count: usize) {
+        if self.reading.prefix.is_none() && place == self.reading.next {
+            self.reading.next += count;
+            return;
+        }
+        self.depart();
+        self.reading.order.stand(place, count);
+        self.reading.next = place + count;
+        let taken = self.lines.get_mut(place..place + count).unwrap_or_default();
+        taken.iter_mut().for_each(|line| line.mark(TAKEN, true));
+    }
+
+    /// From here on lines do not stand as expected.
+    fn depart(&mut self) {
+        let Reading { next, prefix, order, .. } = &mut self.reading;
+        if prefix.is_none() {
+            *prefix = Some(*next);
+            order.stand(0, *next);
         }
     }
 
@@ -385,65 +411,50 @@ impl Series {
 
     /// Notes that the line stands here, and its last value if there is a new one.
     fn put(&mut self, place: Place, line: &Line, seen: Option<Seen>) {
-        let next = self.reading.next;
         let known = match place {
             Place::Repeated => return,
             Place::New => None,
-            Place::Expected => Some(next),
+            Place::Expected => Some(self.reading.next),
             Place::Moved(place) => Some(place),
         };
-        let before = known.and_then(|place| self.lines.get(place)).copied();
-        if let (Some(before), Place::Expected, None) = (before, place, self.reading.prefix)
+        let before = known.and_then(|place| Some((place, *self.lines.get(place)?)));
+        if let Some((place, before)) = before
             && (before.head, before.head_bytes, before.note) == (line.head, line.head_bytes, line.note)
         {
-            if let (Some(seen), Ok(place)) = (seen, u32::try_from(next)) {
+            if let (Some(seen), Ok(place)) = (seen, u32::try_from(place)) {
                 self.reading.changes.push(Change { place, seen });
             }
-            self.reading.next += 1;
+            self.stand(place, 1);
             return;
         }
-        self.reading.prefix.get_or_insert(next);
-        if before.is_none() && !self.has_room() {
+        self.depart();
+        if before.is_none() && self.reading.order.len() >= LINES_MAX {
             return;
         }
-        if let Some(place) = known {
+        let (mut kept, mut marks) = (Seen::UNKNOWN, line.kind.mark());
+        if let Some((place, before)) = before {
+            (kept, marks) = (before.seen, marks | before.marks & OWES);
             self.take(place);
         }
-        let (kept, marks) = before.map_or((Seen::UNKNOWN, 0), |before| (before.seen, before.marks & OWES));
         let Line { head, head_bytes, identity, note, kind } = *line;
-        let marks = marks | kind.mark();
+        let new = self.lines.len();
         self.push(Known { head, seen: seen.unwrap_or(kept), head_bytes, note, marks }, identity);
+        self.reading.order.stand(new, 1);
         if before.is_none()
             && kind != LineKind::Passing
             && let Some(mut index) = self.reading.index.take()
         {
-            let new = self.lines.len() - 1;
             index.insert(identity, new, |place| self.identity(place));
             self.reading.index = Some(index);
         }
     }
 
-    /// Whether one more line of the scrape being read can be kept.
-    fn has_room(&self) -> bool {
-        let Reading { known, next, prefix, .. } = self.reading;
-        prefix.unwrap_or(next) + self.lines.len() - known < LINES_MAX
-    }
-
-    /// The known line at `place` stands here, and is not to be found again.
+    /// The known line at `place` stands here, as another line.
     fn take(&mut self, place: usize) {
         if let Some(line) = self.lines.get_mut(place) {
             line.mark(TAKEN, true);
         }
         self.reading.next = place + 1;
-    }
-
-    /// The expected line stands here as it was, behind one that did not.
-    fn copy_expected(&mut self) {
-        let place = self.reading.next;
-        if let Some(line) = self.lines.get(place).copied() {
-            self.take(place);
-            self.push(line, self.identity(place));
-        }
     }
 
     fn push(&mut self, line: Known, identity: Fingerprint) {
@@ -462,50 +473,57 @@ impl Series {
     /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
     /// been that of a series that seems to be missing, so none is forgotten.
     pub fn finish(&mut self, had_all: bool) -> impl Iterator<Item = (Fingerprint, &Debt)> {
-        let known = self.reading.known;
-        let prefix = self.reading.prefix.unwrap_or(self.reading.next);
-        if prefix < known || self.lines.len() > known {
-            self.forget(prefix..known, had_all);
-        }
         let mut changes = std::mem::take(&mut self.reading.changes);
         for Change { place, seen } in changes.drain(..) {
             if let Some(line) = self.lines.get_mut(place as usize) {
                 line.seen = seen;
             }
         }
+        self.reading.changes = changes;
+        if self.reading.prefix.is_some() || self.reading.next < self.reading.known {
+            self.depart();
+            self.forget(had_all);
+            self.reorder();
+        }
         self.wide.extend(self.reading.wide.drain(..));
         let reading = &mut self.reading;
-        (reading.changes, reading.known, reading.next) = (changes, self.lines.len(), 0);
+        (reading.known, reading.next) = (self.lines.len(), 0);
         (reading.prefix, reading.index) = (None, None);
+        reading.order.clear();
         self.debts.iter().filter(|(_, debt)| !debt.is_shown).map(|(identity, debt)| (*identity, debt))
     }
 
-    /// Takes known lines out that were not found, or that stand again behind them.
-    fn forget(&mut self, places: Range<usize>, had_all: bool) {
-        for place in places.clone() {
-            let Some(mut line) = self.lines.get(place).copied() else { continue };
+    /// Forgets the cumulative series among the known lines that the scrape did not have, or lets them stand
+    /// behind those that it had.
+    fn forget(&mut self, had_all: bool) {
+        for place in self.reading.prefix.unwrap_or(0)..self.reading.known {
+            let Some(line) = self.lines.get_mut(place) else { continue };
             if line.is(TAKEN) || !line.is(CUMULATIVE) {
                 continue;
             }
-            let identity = self.identity(place);
-            if had_all || !self.has_room() {
-                self.wide.remove(&identity);
+            if had_all || self.reading.order.len() >= LINES_MAX {
+                self.wide.remove(&self.identity(place));
             } else {
                 if self.reading.continuity == Continuity::Restarted {
                     line.seen = Seen::of(Decimal::ZERO);
                 }
                 // It stands behind lines that it did not stand behind, so its note may be wrong there.
                 line.head_bytes = NOT_EXPECTED;
-                self.push(line, identity);
+                self.reading.order.stand(place, 1);
             }
         }
-        self.lines.drain(places.clone());
+    }
+
+    /// Puts the lines in the order of the scrape.
+    fn reorder(&mut self) {
+        let order = &mut self.reading.order;
+        order.sort(&mut self.lines);
         if !self.identities.is_empty() {
-            self.identities.drain(places);
+            order.sort(&mut self.identities);
         }
-        give_back(&mut self.lines);
-        give_back(&mut self.identities);
+        order.give_back();
         give_back(&mut self.reading.changes);
+        self.lines.iter_mut().for_each(|line| line.mark(TAKEN, false));
     }
 
     fn known_lines(&self) -> impl Iterator<Item = &Known> {
