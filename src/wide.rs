@@ -161,9 +161,43 @@ impl Step {
     /// The same for each byte that is no digit.
     #[inline]
     pub(crate) fn places_of_no_digit(self) -> u32 {
-        let zeros = u8x16::splat(b'0');
-        let digits = u8x16::new(self.0) - zeros;
-        !digits.min(u8x16::splat(9)).simd_eq(digits).to_bitmask() | ABOVE
+        !self.within(b'0', b'9').to_bitmask() | ABOVE
+    }
+
+    /// The same for each letter, digit and `_`.
+    #[inline]
+    pub(crate) fn places_of_words(self) -> u32 {
+        let is_word =
+            self.letters() | self.within(b'0', b'9') | u8x16::new(self.0).simd_eq(u8x16::splat(b'_'));
+        is_word.to_bitmask() | ABOVE
+    }
+
+    /// The same for each letter, digit and each of `_-:/.`.
+    #[inline]
+    pub(crate) fn places_of_simple(self) -> u32 {
+        // `-`, `.`, `/`, the digits and `:` stand in a row.
+        let is_simple =
+            self.letters() | self.within(b'-', b':') | u8x16::new(self.0).simd_eq(u8x16::splat(b'_'));
+        is_simple.to_bitmask() | ABOVE
+    }
+
+    /// Whether the first `count` bytes are ASCII.
+    #[inline]
+    pub(crate) fn is_ascii(self, count: usize) -> bool {
+        (u8x16::new(self.0).to_bitmask() | ABOVE).trailing_zeros() as usize >= count
+    }
+
+    #[inline]
+    fn letters(self) -> u8x16 {
+        let lower = u8x16::new(self.0) | u8x16::splat(0x20);
+        Self(lower.to_array()).within(b'a', b'z')
+    }
+
+    /// All bits of each byte that is one of these.
+    #[inline]
+    fn within(self, first: u8, last: u8) -> u8x16 {
+        let place = u8x16::new(self.0) - u8x16::splat(first);
+        place.min(u8x16::splat(last - first)).simd_eq(place)
     }
 
     /// Behind how many of the bytes the last of this kind ends; zero if there is none.
@@ -203,6 +237,22 @@ mod tests {
                 assert_eq!(leading_digits(u64::from_le_bytes(text)), expected, "{byte} at {place}");
             }
         }
+    }
+
+    #[test]
+    fn every_byte_is_of_its_kinds() {
+        for byte in 0..=u8::MAX {
+            let step = Step([byte; STEP]);
+            let all = |places: u32| places == u32::MAX;
+            let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
+            assert_eq!(all(step.places_of_words()), is_word, "{byte}");
+            assert_eq!(all(step.places_of_simple()), is_word || b"-:/.".contains(&byte), "{byte}");
+            assert_eq!(all(step.places_of_no_digit()), !byte.is_ascii_digit(), "{byte}");
+            assert_eq!(step.is_ascii(STEP), byte.is_ascii(), "{byte}");
+        }
+        assert_eq!(Step::at("abcé".as_bytes(), 0).places_of_words() & !ABOVE, 0b111);
+        assert!(Step::at("abcé".as_bytes(), 0).is_ascii(3));
+        assert!(!Step::at("abcé".as_bytes(), 0).is_ascii(4));
     }
 
     #[test]

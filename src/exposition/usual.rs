@@ -4,7 +4,11 @@
 //! escaped that need not be. What looks otherwise is for the whole grammar in `line`, which is several
 //! times slower.
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use super::labels::{LABELS_MAX, Labels};
+use crate::wide::{self, STEP, Step};
 
 /// What the head of a sample line says.
 #[derive(Debug)]
@@ -37,104 +41,103 @@ pub struct Traits<'a> {
     pub initials: u32,
 }
 
-/// A byte of a name.
-const NAME: u8 = 1;
-/// A digit, with which no name begins.
-const DIGIT: u8 = 2;
-/// A byte that ends a value, or begins an escape.
-const BORDER: u8 = 4;
-const SIMPLE: u8 = 8;
-const ASCII: u8 = 16;
-
-#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 128_u8 {
-        let is_name = byte.is_ascii_alphanumeric() || byte == b'_';
-        classes[byte as usize] = ASCII
-            | if is_name { NAME } else { 0 }
-            | if byte.is_ascii_digit() { DIGIT } else { 0 }
-            | if matches!(byte, b'"' | b'\\') { BORDER } else { 0 }
-            | if is_name || matches!(byte, b'-' | b':' | b'/' | b'.') { SIMPLE } else { 0 };
-        byte += 1;
-    }
-    classes
-};
-
-#[inline]
-fn class(byte: u8) -> u8 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
-}
-
 /// Reads the head; `None` if it is not a usual one.
 #[inline]
 pub(super) fn read(line: &[u8]) -> Option<Usual<'_>> {
-    let mut name_bytes = word(line)?;
+    let mut name_bytes = name(line, 0)?;
     let is_word = line.get(name_bytes) != Some(&b':');
     while line.get(name_bytes) == Some(&b':') {
-        name_bytes += 1;
-        name_bytes += line.get(name_bytes..)?.iter().take_while(|byte| class(**byte) & NAME != 0).count();
+        name_bytes += 1 + word_bytes(line, name_bytes + 1);
     }
-    let (labels, head_bytes, traits) = match line.get(name_bytes)? {
-        b' ' => (
-            name_bytes..name_bytes,
-            name_bytes + 1,
-            Traits { is_simple: true, is_last_simple: true, is_ascii: true, ..Traits::default() },
-        ),
-        b'{' => {
-            let (end, traits) = labels(line, name_bytes + 1)?;
-            (name_bytes + 1..end, end + 2, traits)
-        }
+    let Inside { end, last_name, last_value, traits } = match line.get(name_bytes)? {
+        b' ' => Inside::default(),
+        b'{' => labels(line, name_bytes + 1)?,
         _ => return None,
+    };
+    let (labels, head_bytes) = match end {
+        0 => (name_bytes..name_bytes, name_bytes + 1),
+        end => (name_bytes + 1..end, end + BEHIND_LABELS.len()),
     };
     // Another blank would belong to the head, and labels may stand behind one.
     if matches!(line.get(head_bytes)?, b' ' | b'\t' | b'{') {
         return None;
     }
     let head = str::from_utf8(line.get(..head_bytes)?).ok()?;
+    let last = (head.get(last_name)?, head.get(last_value)?);
     let (name, labels) = (head.get(..name_bytes)?, Labels::checked(head.get(labels)?));
-    Some(Usual { name, labels, head_bytes, traits: Traits { is_word, ..traits } })
+    Some(Usual { name, labels, head_bytes, traits: Traits { last, is_word, ..traits } })
 }
 
-/// The length of the word that the text begins with, without a colon.
-#[inline]
-fn word(text: &[u8]) -> Option<usize> {
-    let count = text.iter().position(|byte| class(*byte) & NAME == 0)?;
-    (count > 0 && class(*text.first()?) & DIGIT == 0).then_some(count)
+/// What stands behind the labels.
+const BEHIND_LABELS: &[u8] = b"} ";
+
+/// What stands between the braces.
+struct Inside {
+    /// Where it ends; zero if there are no labels.
+    end: usize,
+    last_name: Range<usize>,
+    last_value: Range<usize>,
+    traits: Traits<'static>,
 }
 
-/// The place of the closing brace, which a blank follows.
+impl Default for Inside {
+    fn default() -> Self {
+        let traits = Traits { is_simple: true, is_last_simple: true, is_ascii: true, ..Traits::default() };
+        Self { end: 0, last_name: 0..0, last_value: 0..0, traits }
+    }
+}
+
+/// How many letters, digits and `_` stand there.
 #[inline]
-fn labels(line: &[u8], begin: usize) -> Option<(usize, Traits<'_>)> {
+fn word_bytes(line: &[u8], at: usize) -> usize {
+    let mut end = at;
+    loop {
+        let bytes = Step::at(line, end).places_of_words().trailing_ones() as usize;
+        let bytes = bytes.min(STEP);
+        end += bytes;
+        if bytes < STEP {
+            return end - at;
+        }
+    }
+}
+
+/// The length of the name that stands there, without a colon.
+#[inline]
+fn name(line: &[u8], at: usize) -> Option<usize> {
+    let bytes = word_bytes(line, at);
+    (bytes > 0 && !line.get(at)?.is_ascii_digit()).then_some(bytes)
+}
+
+#[inline]
+fn labels(line: &[u8], begin: usize) -> Option<Inside> {
     let mut at = begin;
-    let (mut before, mut before_class): (&[u8], u8) = (b"", u8::MAX);
-    let mut all = u8::MAX;
-    let (mut label_bytes_max, mut initials) = (0, 0);
+    let mut before = Rank::default();
+    let mut inside = Inside::default();
     for _ in 0..LABELS_MAX {
-        let rest = line.get(at..)?;
-        let name = rest.get(..word(rest)?)?;
-        if order(name) <= order(before) {
+        let name_bytes = name(line, at)?;
+        let rank = Rank::of(line, at, line.get(at..at + name_bytes)?);
+        if !before.is_before(&rank) {
             return None;
         }
-        let value = rest.get(name.len()..)?.strip_prefix(b"=\"")?;
-        let (value_bytes, value_class) = self::value(value)?;
-        all &= before_class;
-        (before, before_class) = (name, value_class);
-        label_bytes_max = label_bytes_max.max(name.len() + value_bytes);
-        initials |= 1 << (name.first()?.wrapping_sub(b'a') & 31);
-        at += name.len() + 2 + value_bytes;
-        match line.get(at..at + 3)? {
-            [b'"', b',', _] => at += 2,
+        before = rank;
+        let value_at = at + name_bytes + 2;
+        if line.get(at + name_bytes..value_at)? != b"=\"" {
+            return None;
+        }
+        let Value { bytes, is_simple, is_ascii } = value(line, value_at)?;
+        let traits = &mut inside.traits;
+        traits.is_simple &= traits.is_last_simple;
+        traits.is_last_simple = is_simple;
+        traits.is_ascii &= is_ascii;
+        traits.label_bytes_max = traits.label_bytes_max.max(name_bytes + bytes);
+        traits.initials |= 1 << (line.get(at)?.wrapping_sub(b'a') & 31);
+        let end = value_at + bytes;
+        match line.get(end..end + 3)? {
+            [b'"', b',', _] => at = end + 2,
             [b'"', b'}', b' '] => {
-                let last = (str::from_utf8(name).ok()?, str::from_utf8(value.get(..value_bytes)?).ok()?);
-                let is_ascii = all & value_class & ASCII != 0;
-                let (is_simple, is_last_simple) = (all & SIMPLE != 0, value_class & SIMPLE != 0);
-                let is_word = false;
-                return Some((
-                    at + 1,
-                    Traits { last, is_simple, is_last_simple, is_ascii, is_word, label_bytes_max, initials },
-                ));
+                (inside.end, inside.last_name, inside.last_value) =
+                    (end + 1, at..at + name_bytes, value_at..end);
+                return Some(inside);
             }
             _ => return None,
         }
@@ -142,29 +145,63 @@ fn labels(line: &[u8], begin: usize) -> Option<(usize, Traits<'_>)> {
     None
 }
 
-/// By name, but `le` and `quantile` behind all others.
-#[inline]
-fn order(name: &[u8]) -> (bool, &[u8]) {
-    (matches!(name, b"le" | b"quantile"), name)
+/// Where a label stands among others: by name, but `le` and `quantile` behind all others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rank<'a> {
+    is_last: bool,
+    /// The first bytes as a number, which most names are told apart by.
+    first: u64,
+    name: &'a [u8],
 }
 
-/// The length of a value that is not empty and has only the escapes that are needed, and what classes all
-/// of its bytes are of.
-#[inline]
-fn value(text: &[u8]) -> Option<(usize, u8)> {
-    let mut all = u8::MAX;
-    let mut bytes = text.iter().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        let class = class(*byte);
-        if class & BORDER != 0 {
-            if *byte == b'"' {
-                return (at > 0).then_some((at, all));
-            }
-            if !matches!(bytes.next()?.1, b'n' | b'"' | b'\\') {
-                return None;
-            }
+impl<'a> Rank<'a> {
+    /// Of the name that stands there.
+    #[inline]
+    fn of(line: &[u8], at: usize, name: &'a [u8]) -> Self {
+        let behind_bits = 64 - 8 * name.len().clamp(1, wide::WORD);
+        let first = wide::word(line, at).swap_bytes() >> behind_bits << behind_bits;
+        Self { is_last: matches!(name, b"le" | b"quantile"), first, name }
+    }
+
+    #[inline]
+    fn is_before(&self, other: &Self) -> bool {
+        match (self.is_last, self.first).cmp(&(other.is_last, other.first)) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => self.name < other.name,
         }
-        all &= class;
+    }
+}
+
+/// A label's value as it stands there.
+struct Value {
+    bytes: usize,
+    is_simple: bool,
+    is_ascii: bool,
+}
+
+/// Reads a value that is not empty and has only the escapes that are needed.
+#[inline]
+fn value(line: &[u8], at: usize) -> Option<Value> {
+    let mut end = at;
+    let (mut is_simple, mut is_ascii) = (true, true);
+    while end < line.len() {
+        let step = Step::at(line, end);
+        let bytes = (step.places_of(b'"') | step.places_of(b'\\')).trailing_zeros() as usize;
+        is_simple &= step.places_of_simple().trailing_ones() as usize >= bytes;
+        is_ascii &= step.is_ascii(bytes);
+        end += bytes;
+        if bytes == STEP {
+            continue;
+        }
+        if line.get(end) == Some(&b'"') {
+            return (end > at).then_some(Value { bytes: end - at, is_simple, is_ascii });
+        }
+        if !matches!(line.get(end + 1)?, b'n' | b'"' | b'\\') {
+            return None;
+        }
+        is_simple = false;
+        end += 2;
     }
     None
 }
