@@ -66,6 +66,11 @@ demo-engine *ARGS: plugin
 test:
     cargo test --workspace --no-fail-fast
 
+# Run the tests of the whole process with the static binary, which confines itself as the plugin does
+[group('test')]
+test-static: build
+    PROGRAM={{ image }}/{{ name }} cargo test --test it -- agent:: check:: command_line:: demo:: listener:: rights:: terminal::
+
 # Compare the converter with the slow reference: a million samples, a hundred thousand random sequences
 [group('test')]
 test-identical:
@@ -83,7 +88,7 @@ test-engine: plugin
 
 # Run every test; SKIP_TESTS=engine,agents leaves out what cannot run on this machine
 [group('test')]
-test-all: test test-agents test-engine
+test-all: test test-static test-agents test-engine
 
 # Time the converter beside other crates: [--sizes docker,10k] [--rounds N] [--cold] [--markdown]
 [group('measure')]

@@ -16,7 +16,8 @@ use lexopt::Parser;
 
 use crate::config::Settings;
 use crate::convert::Start;
-use crate::listen::{self, ListenAddr, Listener, Watch};
+use crate::listen::{self, Bound, ListenAddr, Listener, Watch};
+use crate::privileges::{Reach, confine};
 use arguments::{Command, Show, parse};
 use error::CliError;
 
@@ -55,7 +56,10 @@ fn run(command: &Command) -> Result<(), CliError> {
 /// Ends only when standard output is closed.
 fn listen(show: Show, address: &ListenAddr) -> Result<(), CliError> {
     let failed = |source| CliError::Listen { address: address.clone(), source };
-    let listener = Listener::bind(address).map_err(failed)?;
+    let bound = Bound::at(address).map_err(failed)?;
+    // Binding may need them: a port below 1024, somebody else's folder. What arrives is read without.
+    let _ = confine(&Reach::default());
+    let listener = Listener::new(bound).map_err(failed)?;
     let shown = smol::block_on(async {
         match show {
             Show::Lines(form) => listen::print(listener, form, &mut io::stdout().lock()).await,

@@ -23,6 +23,7 @@
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
 //! | [`state`] | the baseline kept over restarts |
+//! | [`privileges`] | what the process gives up when it has started |
 //! | [`boot`] | when this machine was booted |
 //! | [`limit`] | a time limit is a race |
 //! | [`listen`] | a StatsD listener for people |
@@ -42,6 +43,7 @@ pub mod limit;
 pub mod listen;
 pub mod log;
 pub mod plugin;
+pub mod privileges;
 pub mod resolve;
 pub mod scrape;
 pub mod series;

@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::io::{self, Write};
 
 pub use address::{DEFAULT_ADDR, ListenAddr};
-pub use socket::Listener;
+pub use socket::{Bound, Listener};
 pub use watch::Watch;
 
 /// How lines are printed.

@@ -17,6 +17,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use crate::config::ScrapeAddr;
 use crate::http::client::{GetError, Pieces, get};
 use crate::limit::within;
+use crate::privileges;
 use crate::resolve::resolve;
 
 /// The largest body: about two million samples. An engine's is 33 to 240 KB.
@@ -40,7 +41,7 @@ pub enum ScrapeError {
 impl fmt::Display for ScrapeError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(error) => write!(out, "cannot connect: {error}"),
+            Self::Connect(error) => write!(out, "cannot connect: {error}{}", privileges::advice(error)),
             Self::Get(error) => error.fmt(out),
             Self::TooLarge => write!(out, "the body is larger than {BODY_BYTES_MAX} bytes"),
             Self::TimedOut(limit) => write!(out, "not complete after {limit:?}"),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::StatsdAddr;
 use crate::limit::within;
+use crate::privileges;
 pub use pace::Pace;
 use socket::{Failure, Socket};
 
@@ -34,13 +35,15 @@ pub struct SendError {
     /// What was attempted.
     attempt: &'static str,
     source: io::Error,
+    /// What a person can do; may be empty.
+    advice: &'static str,
     /// What failed is the datagram before this one; this one was not tried.
     pub is_earlier: bool,
 }
 
 impl SendError {
     fn new(attempt: &'static str, source: io::Error) -> Self {
-        Self { attempt, source, is_earlier: false }
+        Self { attempt, source, advice: "", is_earlier: false }
     }
 
     /// There is no more time to send in.
@@ -52,7 +55,7 @@ impl SendError {
 
 impl fmt::Display for SendError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "cannot {}: {}", self.attempt, self.source)
+        write!(out, "cannot {}: {}{}", self.attempt, self.source, self.advice)
     }
 }
 
@@ -133,7 +136,10 @@ impl Sink {
         } else {
             self.connected_at = Instant::now();
             let connected = Socket::connect(&self.address, CONNECT_TIME_MAX, self.refusals).await;
-            connected.map_err(|source| SendError::new("connect", source))?
+            connected.map_err(|source| {
+                let advice = if self.address.is_path() { privileges::advice(&source) } else { "" };
+                SendError { advice, ..SendError::new("connect", source) }
+            })?
         };
         let sent = within(SEND_TIME_MAX, socket.send(datagram)).await.unwrap_or_else(|| {
             let late = io::Error::new(io::ErrorKind::TimedOut, "the receiver does not read what it is sent");
@@ -146,7 +152,7 @@ impl Sink {
             }
             Err(Failure { source, is_earlier }) => {
                 self.refusals += 1;
-                Err(SendError { attempt: "send", source, is_earlier })
+                Err(SendError { is_earlier, ..SendError::new("send", source) })
             }
         }
     }

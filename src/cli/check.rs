@@ -1,7 +1,7 @@
 //! The command `check`: tries what the settings say, and says what works, what does not and what to do.
 //!
-//! It uses what the collector uses, the sink and the scrape, so that what works here works there. What
-//! it sends is an empty line, which is no metric to any server.
+//! It uses what the collector uses, the sink and the scrape, with the rights that the collector has, so that
+//! what works here works there. What it sends is an empty line, which is no metric to any server.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -12,6 +12,7 @@ use super::{CliError, print, variable};
 use crate::config::{SCRAPE_ADDR, SETTINGS, Settings, StatsdAddr};
 use crate::convert::{Converter, Incomplete, Start};
 use crate::exposition::{self, Line};
+use crate::privileges::{Reach, confine};
 use crate::resolve::resolve;
 use crate::scrape::{ScrapeError, scrape};
 use crate::sink::{REFUSAL_TIME_MAX, SendError, Sink};
@@ -32,8 +33,10 @@ struct Wrong {
 /// Tries the settings; their reading was the first of three checks.
 pub(super) fn check(settings: &Settings) -> Result<(), CliError> {
     let Settings { statsd_addr, scrape_addr, .. } = settings;
+    let confined = confine(&Reach::of(settings));
     smol::block_on(async {
         report("settings", Ok(in_force()))?;
+        report("rights", Ok(confined.to_string()))?;
         let target = report(&format!("sending to {statsd_addr}"), target(settings).await)?;
         let source = report(&format!("scraping {scrape_addr}"), source(settings).await)?;
         if target && source { Ok(()) } else { Err(CliError::Check) }
@@ -120,7 +123,6 @@ fn target_advice(address: &StatsdAddr, kind: Option<ErrorKind>) -> &'static str 
         Some(ErrorKind::ConnectionRefused) => {
             "the socket is left from a server that has ended: start it again"
         }
-        Some(ErrorKind::PermissionDenied) => "this user may not write to the socket",
         _ => "",
     }
 }

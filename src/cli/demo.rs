@@ -22,8 +22,9 @@ use super::run::{EVENTS_MAX, watch_signals};
 use super::{CliError, print, settings_from, variable};
 use crate::collector::{Collector, Event};
 use crate::config::{INTERVAL, LOG_LEVEL, SCRAPE_ADDR, STATSD_ADDR};
-use crate::listen::{ListenAddr, Listener, Watch};
+use crate::listen::{Bound, ListenAddr, Listener, Watch};
 use crate::log::Log;
+use crate::privileges::{Reach, confine};
 use engine::Engine;
 
 /// Between scrapes, unless it is set: something is to be seen at once.
@@ -50,11 +51,14 @@ pub(super) fn demo(limit: Option<Duration>) -> Result<(), CliError> {
         settings.interval,
         folder.0.display()
     );
+    // A person who looks at a table is not told of it.
+    let _ = confine(&Reach::of(&settings).and_change(std::env::temp_dir()));
     let log = Log::new(&settings);
     let executor = LocalExecutor::new();
     let metrics = smol::block_on(executor.run(async {
         let engine = Engine::bind(&scraped).map_err(failed("serve the stand-in engine"))?;
-        let listener = Listener::bind(&ListenAddr::Unixgram(statsd)).map_err(failed("listen"))?;
+        let listener =
+            Bound::at(&ListenAddr::Unixgram(statsd)).and_then(Listener::new).map_err(failed("listen"))?;
         let (events, queue) = bounded(EVENTS_MAX);
         watch_signals(&executor, events.clone(), &[Signal::Term, Signal::Int, Signal::Hup])?;
         // The queue is empty and its other end is held below.

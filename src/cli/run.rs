@@ -17,13 +17,19 @@ use crate::config::Settings;
 use crate::limit::within;
 use crate::log::Log;
 use crate::plugin::{self, Call};
+use crate::privileges::{Confined, Reach, confine};
 use crate::state::{self, StateFile};
 
 /// Events that wait for the collector: a call of the engine each, and the engine makes five at most.
 pub(super) const EVENTS_MAX: usize = 16;
 
+/// What the plugin changes files in: its socket, the engine's and the state.
+const PLUGIN_FOLDER: &str = "/run/docker";
+
 /// Serves the plugin protocol until SIGTERM.
 pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
+    // Before anything that starts a thread.
+    let confined = confine(&Reach::of(settings).and_change(PLUGIN_FOLDER));
     let executor = LocalExecutor::new();
     smol::future::block_on(executor.run(async {
         // First of all: the engine gives up on a plugin that does not listen.
@@ -37,6 +43,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
             env!("CARGO_PKG_VERSION"),
             " started, waiting for the engine"
         ));
+        say(&log, &confined);
         let server = plugin::serve(&executor, listener, async move |call| handle(call, &events).await);
         let state = StateFile::new(Path::new(state::PATH));
         let collector = Collector::under_engine(settings, &log, state);
@@ -48,6 +55,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
 
 /// Scrapes from now until SIGTERM.
 pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
+    let confined = confine(&Reach::of(settings));
     let executor = LocalExecutor::new();
     smol::future::block_on(executor.run(async {
         let (events, queue) = bounded(EVENTS_MAX);
@@ -55,9 +63,15 @@ pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
         // The queue is empty and its other end is held below.
         let _ = events.try_send(Event::Start);
         let log = Log::new(settings);
+        say(&log, &confined);
         Box::pin(Collector::new(settings, &log).run(queue)).await;
         Ok(())
     }))
+}
+
+/// A kernel that lacks something is no reason to warn anybody; one that refuses is.
+fn say(log: &Log, confined: &Confined) {
+    if confined.has_failed() { log.warn(&confined.to_string()) } else { log.info(&confined.to_string()) }
 }
 
 /// Answers StartMetrics at once and works behind it: engines wait for the answer without a limit when

@@ -71,6 +71,12 @@ pub enum StatsdAddr {
 }
 
 impl StatsdAddr {
+    /// Whether it is the path of a socket.
+    #[must_use]
+    pub fn is_path(&self) -> bool {
+        matches!(self, Self::Unix(_) | Self::Unixgram(_) | Self::Unixstream(_))
+    }
+
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text == STDOUT {
             return Some(Self::Stdout);

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 
 use async_io::Async;
@@ -13,6 +13,40 @@ use super::stream::{Framing, Streams};
 
 /// The largest datagram that can arrive.
 pub(super) const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// A socket that is bound: all that may need more rights than a plain user has.
+#[derive(Debug)]
+pub enum Bound {
+    /// `udp://`
+    Udp(UdpSocket),
+    /// `unix://`
+    Unixgram(UnixDatagram),
+    /// `tcp://`
+    Tcp(TcpListener),
+    /// `unixstream://`
+    Unixstream(UnixListener),
+}
+
+impl Bound {
+    /// Binds `address`, in place of a unix socket that nobody listens on.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn at(address: &ListenAddr) -> io::Result<Self> {
+        match address {
+            ListenAddr::Udp(address) => UdpSocket::bind(address).map(Self::Udp),
+            ListenAddr::Unixgram(path) => {
+                remove_dead_socket(path)?;
+                UnixDatagram::bind(path).map(Self::Unixgram)
+            }
+            ListenAddr::Tcp(address) => TcpListener::bind(address).map(Self::Tcp),
+            ListenAddr::Unixstream(path) => {
+                remove_dead_socket(path)?;
+                UnixListener::bind(path).map(Self::Unixstream)
+            }
+        }
+    }
+}
 
 /// A socket that StatsD metrics arrive at.
 #[derive(Debug)]
@@ -29,25 +63,21 @@ enum Socket {
 }
 
 impl Listener {
-    /// Listens at `address`, in place of a unix socket that nobody listens on.
+    /// Listens; this starts a thread that waits for sockets, if there is none yet.
     ///
     /// # Errors
-    /// The address cannot be listened on.
-    pub fn bind(address: &ListenAddr) -> io::Result<Self> {
-        let socket = match address {
-            ListenAddr::Udp(address) => Socket::Udp(Async::new(UdpSocket::bind(address)?)?),
-            ListenAddr::Unixgram(path) => {
-                remove_dead_socket(path)?;
-                Socket::Unixgram(Async::new(UnixDatagram::bind(path)?)?)
-            }
-            ListenAddr::Tcp(address) => {
-                let listener = async_net::TcpListener::from(Async::new(TcpListener::bind(address)?)?);
+    /// The socket cannot be waited for.
+    pub fn new(bound: Bound) -> io::Result<Self> {
+        let socket = match bound {
+            Bound::Udp(socket) => Socket::Udp(Async::new(socket)?),
+            Bound::Unixgram(socket) => Socket::Unixgram(Async::new(socket)?),
+            Bound::Tcp(listener) => {
+                let listener = async_net::TcpListener::from(Async::new(listener)?);
                 let accept = async move || listener.accept().await.map(|(stream, _)| stream);
                 Socket::Streams(Streams::new(accept, Framing::Lines))
             }
-            ListenAddr::Unixstream(path) => {
-                remove_dead_socket(path)?;
-                let listener = async_net::unix::UnixListener::bind(path)?;
+            Bound::Unixstream(listener) => {
+                let listener = async_net::unix::UnixListener::from(Async::new(listener)?);
                 let accept = async move || listener.accept().await.map(|(stream, _)| stream);
                 Socket::Streams(Streams::new(accept, Framing::Lengths))
             }

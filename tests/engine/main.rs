@@ -33,3 +33,4 @@ mod image;
 mod lifecycle;
 mod logging;
 mod private_engine;
+mod rights;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 pub(crate) fn program(arguments: &[&str], vars: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"));
+    let mut command = Command::new(crate::program_path());
     command.args(arguments).env_clear().envs(vars.iter().copied()).current_dir("tests/fixtures/scrapes");
     command
 }

@@ -141,7 +141,8 @@ fn an_address_in_use_is_said() {
     for flags in [&["listen", &address][..], &["listen", "--summary", &address]] {
         let (code, _, stderr) = output(flags, &[]);
         assert_eq!(code, 1);
-        let expected = format!("cannot listen on udp://{address}: Address already in use");
-        assert!(stderr.starts_with(&expected), "{stderr}");
+        // C libraries word it differently.
+        assert!(stderr.starts_with(&format!("cannot listen on udp://{address}: Address ")), "{stderr}");
+        assert!(stderr.contains(" in use "), "{stderr}");
     }
 }

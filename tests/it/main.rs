@@ -16,10 +16,20 @@ mod peers;
 #[path = "../support/reference.rs"]
 mod reference;
 mod restarts;
+mod rights;
 mod sinks;
 mod terminal;
 
+use std::path::PathBuf;
 use std::process::Child;
+
+/// The program that the tests run: the one that cargo has built for them, or `PROGRAM`.
+fn program_path() -> PathBuf {
+    match std::env::var_os("PROGRAM") {
+        Some(path) => std::fs::canonicalize(path).expect("the program that PROGRAM names"),
+        None => env!("CARGO_BIN_EXE_docker-metrics-statsd").into(),
+    }
+}
 
 /// A process that ends with its test, also with one that fails.
 struct Running(Child);
