@@ -20,6 +20,8 @@ const SOCKET: &str = "plugin.sock";
 /// Where the protocol's document wants the engine's mounts to reach the plugin; engines before 18.09
 /// put their metrics socket there through it.
 const PROPAGATED_MOUNT: &str = "/run/docker";
+/// A StatsD server's socket. Whoever installs the plugin is asked for each mount.
+const MOUNTS_MAX: usize = 1;
 /// Where to read on.
 const DOCUMENTATION: &str = env!("CARGO_PKG_REPOSITORY");
 
@@ -144,6 +146,12 @@ impl Config {
         if self.network.r#type != "host" {
             problems.push(Problem::Network(self.network.r#type.clone()));
         }
+        if !self.linux.capabilities.is_empty() {
+            problems.push(Problem::Capabilities(self.linux.capabilities.clone()));
+        }
+        if self.mounts.len() > MOUNTS_MAX {
+            problems.push(Problem::Mounts(self.mounts.len()));
+        }
         if self.propagated_mount != PROPAGATED_MOUNT {
             problems.push(Problem::PropagatedMount(self.propagated_mount.clone()));
         }
@@ -190,6 +198,9 @@ impl Mount {
         let binds = self.options.iter().any(|option| option == "bind" || option == "rbind");
         if self.r#type == "bind" && !binds {
             problems.push(Problem::NotBound(self.name.clone()));
+        }
+        if !self.options.iter().any(|option| option == "ro") {
+            problems.push(Problem::Writable(self.name.clone()));
         }
         problems
     }
@@ -238,6 +249,12 @@ pub enum Problem {
     Socket(String),
     /// The plugin would reach no StatsD server.
     Network(String),
+    /// The plugin gives up every capability when it starts.
+    Capabilities(Vec<String>),
+    /// More mounts than it needs.
+    Mounts(usize),
+    /// A mount that could be written to.
+    Writable(String),
     /// Engines before 18.09 would not share their metrics.
     PropagatedMount(String),
     /// A name that `docker plugin set` cannot address.
@@ -269,6 +286,11 @@ impl fmt::Display for Problem {
             Self::Network(got) => {
                 write!(out, "network.type: got {got:?}, takes \"host\"; others reach no StatsD server")
             }
+            Self::Capabilities(got) => {
+                write!(out, "linux.capabilities: got {got:?}, takes none; the plugin gives them up")
+            }
+            Self::Mounts(got) => write!(out, "mounts: got {got}, takes at most {MOUNTS_MAX}"),
+            Self::Writable(name) => write!(out, "mount {name}: its options lack ro"),
             Self::PropagatedMount(got) => {
                 write!(out, "PropagatedMount: got {got:?}, takes {PROPAGATED_MOUNT:?}")
             }
@@ -369,6 +391,7 @@ mod tests {
     #[test]
     fn each_broken_rule_is_named() {
         let metrics_collector = "docker.MetricsCollector/1.0";
+        let mount = ours()["mounts"][0].clone();
         let rows = [
             ("/entrypoint", json!([]), "entrypoint: empty"),
             ("/interface/types", json!([metrics_collector]), "interface.types: lacks"),
@@ -382,6 +405,13 @@ mod tests {
             ("/mounts/0/source", json!(""), "datadog_socket: has no default"),
             ("/mounts/0/settable", json!(["destination"]), "datadog_socket: settable takes \"source\" only"),
             ("/mounts/0/options", json!(["ro"]), "mount datadog_socket: type bind needs bind"),
+            ("/mounts/0/options", json!(["rbind"]), "mount datadog_socket: its options lack ro"),
+            ("/mounts", json!([mount, mount]), "mounts: got 2, takes at most 1"),
+            (
+                "/linux",
+                json!({"capabilities": ["CAP_KILL"]}),
+                "linux.capabilities: got [\"CAP_KILL\"], takes none",
+            ),
         ];
         for (pointer, value, message) in rows {
             let problems = refused(pointer, value);

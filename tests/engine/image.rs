@@ -51,6 +51,12 @@ fn inspect_shows_what_the_protocol_and_the_user_need() {
     }
     let mounts = config["Mounts"].as_array().unwrap();
     assert_eq!(mounts.len(), 1, "the Datadog Agent's socket");
+    assert_eq!(mounts[0]["Options"], json!(["bind", "ro"]));
+    for more in ["PidHost", "IpcHost"] {
+        assert_eq!(config[more], false, "{more}");
+    }
+    assert_eq!(config["Linux"]["AllowAllDevices"], false);
+    assert_eq!(config["Linux"]["Devices"].as_array().map_or(0, Vec::len), 0);
     assert_eq!(mounts[0]["Settable"], json!(["source"]));
 }
 
