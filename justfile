@@ -25,10 +25,11 @@ build:
     cargo build --package plugin-builder
     {{ builder }} binary --arch {{ arch }}
 
-# Assemble the plugin: target/plugin/ARCH/{config.json,rootfs/} and the tarball with its .sha256
+# Assemble the plugin: target/plugin/ARCH/{config.json,rootfs/}, the tarball, its .sha256 and its SBOM
 [group('build')]
 plugin: build
     {{ builder }} image --arch {{ arch }}
+    {{ builder }} sbom --arch {{ arch }}
 
 # Create the plugin in the engine that the docker client points at
 [group('engine')]

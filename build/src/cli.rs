@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::compile::{self, Machine};
 use crate::config_json::Config;
 use crate::image::{self, Image};
-use crate::{Error, NAME, VERSION};
+use crate::{Error, NAME, VERSION, sbom};
 
 const HELP: &str = "\
 Makes the plugin out of the source. Run it in the directory of the workspace.
@@ -23,6 +23,9 @@ plugin-builder binary --arch ARCH [--out DIR] [--program NAME]
 plugin-builder image --arch ARCH [--out DIR] [--binary FILE] [--rootfs DIR]
     Makes DIR/ARCH/config.json, DIR/ARCH/rootfs and DIR/docker-metrics-statsd-VERSION-linux-ARCH.tar
     with its .sha256. The rootfs is the skeleton (rootfs) and the binary (the one made above).
+plugin-builder sbom --arch ARCH [--out DIR]
+    Makes DIR/docker-metrics-statsd-VERSION-linux-ARCH.cdx.json: the crates that are linked into the
+    plugin, with their licences and sums (CycloneDX), from what cargo knows without a network.
 plugin-builder check FILE
     Refuses a config.json that an engine would take and then not start, scrape or set.
 plugin-builder demo-engine [--seconds N]
@@ -46,6 +49,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 enum Command {
     Binary { arch: Arch, out: PathBuf, program: String },
     Image { arch: Arch, out: PathBuf, binary: PathBuf, skeleton: PathBuf },
+    Sbom { arch: Arch, out: PathBuf },
     Check { file: PathBuf },
     DemoEngine { args: Vec<OsString> },
     Help,
@@ -59,6 +63,7 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
         Some(Arg::Value(command)) => match command.to_str() {
             Some("binary") => parse_binary(args),
             Some("image") => parse_image(args),
+            Some("sbom") => parse_sbom(args),
             Some("check") => parse_check(args),
             Some("demo-engine") => Ok(Command::DemoEngine { args: args.raw_args()?.collect() }),
             _ => Err(Error::Usage { problem: format!("unknown command {:?}", command.to_string_lossy()) }),
@@ -94,6 +99,18 @@ fn parse_image(mut args: Parser) -> Result<Command, Error> {
     let arch = required(arch, "--arch")?;
     let binary = binary.unwrap_or_else(|| Image::at(&out, arch).binary());
     Ok(Command::Image { arch, out, binary, skeleton })
+}
+
+fn parse_sbom(mut args: Parser) -> Result<Command, Error> {
+    let (mut arch, mut out) = (None, default_out());
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("arch") => arch = Some(args.value()?.string()?.parse()?),
+            Arg::Long("out") => out = args.value()?.into(),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Command::Sbom { arch: required(arch, "--arch")?, out })
 }
 
 fn parse_check(mut args: Parser) -> Result<Command, Error> {
@@ -134,6 +151,17 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
                 image.tarball.display(),
                 image.sum.display()
             ));
+        }
+        Command::Sbom { arch, out } => {
+            let machine = Machine::here()?;
+            let metadata = compile::metadata(&machine, arch)?;
+            let lock = machine.workspace.join("Cargo.lock");
+            let lock = fs::read_to_string(&lock).map_err(Error::file("read", &lock))?;
+            let document = sbom::document(NAME, &metadata, &lock).map_err(Error::Sbom)?;
+            let path = Image::at(&out, arch).sbom;
+            fs::create_dir_all(&out).map_err(Error::file("create", &out))?;
+            fs::write(&path, document).map_err(Error::file("write", &path))?;
+            say(&format!("{}\n", path.display()));
         }
         Command::Check { file } => {
             let text = fs::read(&file).map_err(Error::file("read", &file))?;

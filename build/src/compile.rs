@@ -130,6 +130,20 @@ pub fn binary(
     Ok((way, image::place_binary(&compiled, program, arch, out)?))
 }
 
+/// What cargo knows of the packages that a program for `arch` is made of, as JSON; without a network, so
+/// after [`binary`].
+pub fn metadata(machine: &Machine, arch: Arch) -> Result<Vec<u8>, Error> {
+    let mut command = Command::new(&machine.cargo);
+    command.current_dir(&machine.workspace).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command.args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform"]);
+    let output = command.arg(arch.target()).output();
+    let output = output.map_err(|source| Error::Start { program: machine.cargo.clone(), source })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Error::Failed { what: "cargo metadata".to_owned(), status: output.status })
+}
+
 /// What has to be there, absolute or in the workspace, and where it comes from.
 fn zigbuild_needs() -> [(PathBuf, &'static str); 4] {
     let sources = printed(Command::new(DEBIAN_RUSTC).arg("--print=sysroot"))

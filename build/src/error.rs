@@ -8,6 +8,7 @@ use crate::arch::Arch;
 use crate::compile::Way;
 use crate::config_json::Problem;
 use crate::elf::NotStatic;
+use crate::sbom::SbomError;
 
 /// What stopped the builder: what was attempted, why it failed, and what to do where something can
 /// be done.
@@ -64,6 +65,8 @@ pub enum Error {
         /// How it ended.
         status: ExitStatus,
     },
+    /// What is linked into the plugin cannot be told.
+    Sbom(SbomError),
     /// Nothing on this machine builds a static binary.
     NoWay {
         /// The architecture asked for.
@@ -107,6 +110,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Failed { what, status } => write!(out, "{what} failed: {status}"),
+            Self::Sbom(error) => error.fmt(out),
             Self::NoWay { arch, lacking } => {
                 write!(out, "nothing here builds a static binary for {arch}:")?;
                 for (way, lack) in lacking {

@@ -26,17 +26,21 @@ pub struct Image {
     pub tarball: PathBuf,
     /// The tarball's sum, as `sha256sum -c` reads it.
     pub sum: PathBuf,
+    /// What is linked into the binary ([`crate::sbom`]).
+    pub sbom: PathBuf,
 }
 
 impl Image {
     /// The image for `arch` below `out`, whether or not it is there yet.
     #[must_use]
     pub fn at(out: &Path, arch: Arch) -> Self {
-        let tarball = format!("{NAME}-{VERSION}-linux-{arch}.tar");
+        let name = format!("{NAME}-{VERSION}-linux-{arch}");
+        let tarball = format!("{name}.tar");
         Self {
             directory: out.join(arch.name()),
             sum: out.join(format!("{tarball}.sha256")),
             tarball: out.join(tarball),
+            sbom: out.join(format!("{name}.cdx.json")),
         }
     }
 

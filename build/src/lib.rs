@@ -12,6 +12,7 @@
 //! | [`rootfs`] | the skeleton and the binary, as a sorted list of entries |
 //! | [`tarball`] | pure: entries to the bytes of a tar archive, and its sum |
 //! | [`image`] | puts all of it in place, whole or not at all |
+//! | [`sbom`] | pure: what is linked into the plugin, as a `CycloneDX` document |
 //! | [`engine`] | a private Docker Engine, for the tests and the demo |
 //! | [`demo`] | the plugin in an engine, its metrics on the screen |
 
@@ -25,6 +26,7 @@ pub mod engine;
 mod error;
 pub mod image;
 pub mod rootfs;
+pub mod sbom;
 pub mod tarball;
 
 pub use error::Error;
