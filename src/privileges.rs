@@ -92,12 +92,12 @@ impl Confined {
     }
 }
 
-/// What a person can do about an error that comes of what was given up; begins with a semicolon unless it is
-/// empty.
+/// What a person can do about a connection that fails for what was given up, to a socket with a path or to
+/// another one; begins with a semicolon unless it is empty.
 #[must_use]
-pub fn advice(error: &io::Error) -> &'static str {
+pub fn advice(error: &io::Error, has_path: bool) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EACCES) => {
+        Some(libc::EACCES) if has_path => {
             "; let others write to the socket and enter its folders (chmod o+w, o+x): the right of root to \
              pass over modes was given up"
         }
@@ -158,6 +158,52 @@ impl fmt::Display for Kept {
             Self::Lacking(means) => write!(out, "this kernel has no {means}"),
             Self::Failed(error) => error.fmt(out),
             Self::Dynamic => out.write_str("this is not the static binary"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_what_was_kept_and_why() {
+        let step = |what, kept| Step { what, kept };
+        let refused = || Kept::Failed(io::Error::from_raw_os_error(libc::EPERM));
+        for (steps, has_failed, expected) in [
+            (vec![step("a", None), step("b", None)], false, "gave up a, b"),
+            (
+                vec![step("a", None), step("b", Some(Kept::Lacking("Landlock")))],
+                false,
+                "gave up a; kept b: this kernel has no Landlock",
+            ),
+            (
+                vec![step("a", Some(refused())), step("b", Some(Kept::Dynamic))],
+                true,
+                "gave up no rights; kept a: Operation not permitted (os error 1); kept b: this is not the \
+                 static binary",
+            ),
+        ] {
+            let confined = Confined(steps);
+            assert_eq!((confined.to_string().as_str(), confined.has_failed()), (expected, has_failed));
+        }
+    }
+
+    #[test]
+    fn only_ports_of_tcp_addresses_are_reached() {
+        for (statsd, scrape, expected) in [
+            ("udp://agent:1", "unix:///run/a.sock", &[DNS_PORT][..]),
+            ("tcp://agent:1", "unix:///run/a.sock", &[DNS_PORT, 1]),
+            ("unix:///run/a.sock", "http://engine:2/metrics", &[DNS_PORT, 2]),
+            ("tcp://agent:1", "http://engine:2/metrics", &[DNS_PORT, 1, 2]),
+        ] {
+            let settings = Settings::from_vars("", |name| match name {
+                "STATSD_ADDR" => Some(statsd.to_owned()),
+                "SCRAPE_ADDR" => Some(scrape.to_owned()),
+                _ => None,
+            });
+            let reach = Reach::of(&settings.unwrap());
+            assert_eq!((reach.connect.as_slice(), reach.change.len()), (expected, 0), "{statsd} {scrape}");
         }
     }
 }

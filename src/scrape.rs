@@ -41,7 +41,7 @@ pub enum ScrapeError {
 impl fmt::Display for ScrapeError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(error) => write!(out, "cannot connect: {error}{}", privileges::advice(error)),
+            Self::Connect(error) => write!(out, "cannot connect: {error}{}", privileges::advice(error, true)),
             Self::Get(error) => error.fmt(out),
             Self::TooLarge => write!(out, "the body is larger than {BODY_BYTES_MAX} bytes"),
             Self::TimedOut(limit) => write!(out, "not complete after {limit:?}"),

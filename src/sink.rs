@@ -137,7 +137,7 @@ impl Sink {
             self.connected_at = Instant::now();
             let connected = Socket::connect(&self.address, CONNECT_TIME_MAX, self.refusals).await;
             connected.map_err(|source| {
-                let advice = if self.address.is_path() { privileges::advice(&source) } else { "" };
+                let advice = privileges::advice(&source, self.address.is_path());
                 SendError { advice, ..SendError::new("connect", source) }
             })?
         };
