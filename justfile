@@ -119,6 +119,11 @@ lint:
     cargo clippy --workspace --locked --test agents --test engine -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 
+# Check the licences, duplicates and sources of everything that is linked or used for building
+[group('check')]
+deny:
+    target/tools/cargo-deny/bin/cargo-deny --locked --workspace check bans licenses sources
+
 # Format the source
 [group('check')]
 fmt:
@@ -131,4 +136,4 @@ doc:
 
 # Run what .ci/run runs: every check, every test, the limit on instructions
 [group('check')]
-ci: lint test-all bench-count
+ci: lint deny test-all bench-count

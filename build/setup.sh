@@ -18,6 +18,7 @@ ZIGBUILD=0.24.0
 ZIG=0.17.1
 STATSD=0.9.0
 DATADOG=0.19.0
+CARGO_DENY=0.20.2
 
 main() {
     # Daemons are in sbin, which the path of a plain user lacks.
@@ -67,6 +68,7 @@ set_up_test() {
     install_packages
     check_rust
     set_up_lints
+    set_up_deny
     set_up_statsd
     set_up_datadog
     set_up_engines
@@ -170,6 +172,16 @@ EOF
     just --summary >"$LOG" 2>&1 && return 0
     [ "$(command -v just || true)" = "$bin/just" ] || fail "put $bin first on PATH, so that just is found there"
     fail "just cannot read the justfile: $(head -n 1 "$LOG")"
+}
+
+# Not optimised: a check takes seconds all the same.
+set_up_deny() {
+    deny=$TOOLS/cargo-deny
+    [ "$("$deny/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $CARGO_DENY" ] && return 0
+    say "compiling cargo-deny $CARGO_DENY below $deny; this takes minutes"
+    quietly cargo install "cargo-deny@$CARGO_DENY" --locked --debug --no-default-features --force --root "$deny" \
+        --target-dir "$deny/build"
+    rm -rf "$deny/build"
 }
 
 # The ways that build/src/compile.rs tries, in its order.

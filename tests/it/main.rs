@@ -18,6 +18,7 @@ mod reference;
 mod restarts;
 mod rights;
 mod sinks;
+mod supply;
 mod terminal;
 
 use std::path::PathBuf;
