@@ -102,8 +102,7 @@ pub fn advice(error: &io::Error, has_path: bool) -> &'static str {
              pass over modes was given up"
         }
         Some(libc::ENOSYS) => {
-            "; unless this kernel is older than Linux 3.17, the program refuses itself a system call that it \
-             needs: please report it"
+            "; a system call was refused, by an old kernel or by the program's own filter: please report it"
         }
         _ => "",
     }

@@ -49,7 +49,7 @@ pub(super) fn program(machine: u32, calls: impl Iterator<Item = Call>, errno: u3
             conditions.extend([is(*value, 0, 1), allowed.clone()]);
         }
         conditions.push(refused.clone());
-        // A handful; a jump that were too long would skip too little and be refused by the next test.
+        // A handful, far below what a jump can skip.
         program.push(is(number, 0, u8::try_from(conditions.len()).unwrap_or(u8::MAX)));
         program.append(&mut conditions);
     }
