@@ -43,6 +43,9 @@ fn every_direct_dependency_is_justified_with_its_version() {
                 let Some(version) = value.split('"').nth(1).filter(|_| !value.contains("path =")) else {
                     continue;
                 };
+                // One that is used under another name.
+                let package = value.split_once("package = \"").and_then(|(_, rest)| rest.split('"').next());
+                let name = package.unwrap_or(name);
                 declared.insert((name.to_owned(), version.trim_start_matches('=').to_owned()));
             }
         }
