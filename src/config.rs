@@ -48,6 +48,8 @@ pub struct Settings {
     pub rename_labels: Vec<(String, String)>,
     /// The largest datagram, in bytes.
     pub max_packet_bytes: usize,
+    /// Whether the plugin tells of itself.
+    pub self_metrics: bool,
     /// Verbosity of the log.
     pub log_level: LogLevel,
     /// What is scraped.
@@ -149,6 +151,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let drop_labels = self.read(&DROP_LABELS, list::labels);
         let rename_labels = self.read(&RENAME_LABELS, list::renames);
         let max_packet_bytes = self.read(&MAX_PACKET_BYTES, value::packet_bytes);
+        let self_metrics = self.read(&SELF_METRICS, value::boolean);
         let log_level = self.read(&LOG_LEVEL, value::log_level);
         let scrape_addr = self.read(&SCRAPE_ADDR, ScrapeAddr::parse);
         let statsd_addr = statsd_addr?;
@@ -173,6 +176,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             drop_labels: drop_labels?,
             rename_labels: rename_labels?,
             max_packet_bytes,
+            self_metrics: self_metrics?,
             log_level: log_level?,
             scrape_addr: scrape_addr?,
         })
@@ -314,6 +318,7 @@ mod tests {
             ("DROP_LABELS", "le"),
             ("RENAME_LABELS", "a"),
             ("MAX_PACKET_BYTES", "10"),
+            ("SELF_METRICS", "yes"),
             ("LOG_LEVEL", "loud"),
             ("SCRAPE_ADDR", "run/docker"),
         ];

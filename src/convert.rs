@@ -21,7 +21,7 @@ mod source;
 mod walk;
 
 use crate::boot::Boot;
-use crate::config::{Histograms, Settings};
+use crate::config::{Histograms, Settings, Tag};
 use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
 use crate::fingerprint::{Fingerprint, FingerprintSet, Fingerprints};
@@ -154,7 +154,7 @@ impl Converter {
     /// A converter that knows nothing yet.
     #[must_use]
     pub fn new(settings: &Settings, start: Start) -> Self {
-        let tags = settings.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_deref()));
+        let tags = settings.tags.iter().map(Tag::parts);
         let encoder = Encoder::new(settings.statsd_format, &settings.metric_prefix, tags);
         Self {
             format: settings.statsd_format,

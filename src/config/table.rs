@@ -166,6 +166,16 @@ pub const MAX_PACKET_BYTES: Setting = Setting {
            more is not possible.",
 };
 
+/// What the plugin says of itself.
+pub const SELF_METRICS: Setting = Setting {
+    name: "SELF_METRICS",
+    default: "true",
+    takes: "true or false",
+    help: "Whether the plugin tells of itself: whether the engine can be scraped (docker.up, and to Datadog the \
+           service check docker.metrics.can_scrape), and what scraping and sending came to \
+           (docker.metrics.*).",
+};
+
 /// Verbosity of the log.
 pub const LOG_LEVEL: Setting = Setting {
     name: "LOG_LEVEL",
@@ -202,6 +212,7 @@ pub const SETTINGS: &[&Setting] = &[
     &DROP_LABELS,
     &RENAME_LABELS,
     &MAX_PACKET_BYTES,
+    &SELF_METRICS,
     &LOG_LEVEL,
     &SCRAPE_ADDR,
 ];

@@ -24,6 +24,14 @@ pub struct Tag {
     pub value: Option<String>,
 }
 
+impl Tag {
+    /// Key and value.
+    #[must_use]
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        (&self.key, self.value.as_deref())
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.key)?;
@@ -44,6 +52,10 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     };
     let duration = Duration::from_millis(number.checked_mul(unit_ms)?);
     (DURATION_MIN..=DURATION_MAX).contains(&duration).then_some(duration)
+}
+
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    text.parse().ok()
 }
 
 pub(super) fn prefix(text: &str) -> Option<String> {

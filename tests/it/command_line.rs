@@ -82,6 +82,7 @@ fn a_wrong_setting_of_each_kind_one_run_lists_them_all() {
         ("a port", "DD_DOGSTATSD_PORT", "65536", "a port from 1 to 65535"),
         ("a duration", "INTERVAL", "never", "such as 500ms, 10s or 1m"),
         ("a number", "MAX_PACKET_BYTES", "10", "from 256 to 65507"),
+        ("yes or no", "SELF_METRICS", "yes", "true or false"),
         ("a level", "LOG_LEVEL", "loud", "error, warn, info or debug"),
         ("an address to scrape", "SCRAPE_ADDR", "/run/docker", "unix:///PATH"),
     ];
