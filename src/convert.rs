@@ -8,6 +8,7 @@
 //! value: they take the quick way of `walk`. Every other line takes the exact way of `sample`, and what is
 //! learnt there makes it a known line of the next scrape.
 
+mod alike;
 pub mod distribution;
 mod filter;
 mod key;
@@ -26,9 +27,11 @@ use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
 use crate::fingerprint::{Fingerprint, FingerprintSet, Fingerprints};
 use crate::series::{Continuity, Series};
-use crate::statsd::{Encoder, Format, Packets, Pushed};
+use crate::statsd::{Cleaning, Encoder, Format, Packets, Pushed};
+use alike::Alike;
 use filter::Filter;
 use labeling::Labeling;
+use note::{Known, Note};
 use plain::Plain;
 pub use report::{Counts, Incomplete, Report};
 pub use source::Source;
@@ -62,6 +65,9 @@ pub struct Converter {
     fingerprints: Fingerprints,
     families: Families,
     series: Series,
+    /// How many cumulative series are known.
+    series_count: usize,
+    alike: Alike,
     packets: Packets<Carried>,
     /// The packets are those of a complete scrape. Those of one that broke off are of no use.
     is_delivering: bool,
@@ -99,6 +105,10 @@ struct Reading {
     has_cpus: bool,
     /// Series whose growth is larger than a datagram: owing it would only keep it for ever.
     unsendable: Vec<Fingerprint>,
+    /// What had to be cleaned of lines that did not stand there in the scrape before.
+    cleaning: Cleaning,
+    /// The identities of gauges among them, and of what they have become.
+    cleaned: Vec<(Fingerprint, Fingerprint)>,
     /// The names and tags of gauges whose labels the settings changed.
     relabelled: FingerprintSet,
     /// Texts that are written again and again.
@@ -167,6 +177,8 @@ impl Converter {
             fingerprints: Fingerprints::random(),
             families: Families::default(),
             series: Series::default(),
+            series_count: 0,
+            alike: Alike::default(),
             packets: Packets::new(settings.max_packet_bytes),
             is_delivering: false,
             start,
@@ -183,6 +195,7 @@ impl Converter {
         self.fingerprints = Fingerprints::with_key(baseline.key);
         self.source = baseline.source;
         self.series = baseline.series;
+        self.series_count = self.series.len();
         self.past = Past::Resumed;
     }
 
@@ -197,7 +210,7 @@ impl Converter {
     /// How many cumulative series are known.
     #[must_use]
     pub fn series(&self) -> usize {
-        self.series.len()
+        self.series_count
     }
 
     /// How many of them owe growth that was not delivered. What was not taken so far is owed.
@@ -267,6 +280,7 @@ impl Converter {
         }
         self.families.finish();
         let had_all = self.reading.counts.malformed == 0;
+        let is_as_before = self.series.is_as_before();
         let mut gone: Vec<_> =
             self.series.finish(had_all).map(|(series, debt)| (series, debt.clone())).collect();
         gone.sort_by(|(_, left), (_, right)| left.text.cmp(&right.text));
@@ -276,12 +290,19 @@ impl Converter {
             self.pushed(pushed, carried);
         }
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
+        if !is_as_before {
+            self.series_count = self.series.len();
+            let gauges = self.series.notes().filter(|(_, note)| Note(*note).known() == Known::Gauge);
+            self.alike.changed(self.reading.cleaned.drain(..), gauges.map(|(identity, _)| identity));
+        }
+        self.reading.counts.merged += self.alike.merged();
         self.packets.finish();
         self.is_delivering = true;
         self.past = Past::Scraped;
         self.expects_restart = false;
         let is_foreign = std::mem::take(&mut self.was_foreign);
-        Ok(Report { counts: self.reading.counts, is_foreign })
+        let Reading { counts, cleaning, .. } = self.reading;
+        Ok(Report { counts, cleaning, is_foreign })
     }
 
     /// Whether the scrape counts, and was read in the right belief of where it comes from.
@@ -291,6 +312,7 @@ impl Converter {
         source.boot = source.process_start.and(boot);
         if self.past == Past::Resumed && source.engine != self.source.engine {
             self.series = Series::default();
+            self.series_count = 0;
             self.source = Source::default();
             self.past = Past::Nothing;
             (self.was_foreign, self.expects_restart) = (true, false);

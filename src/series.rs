@@ -467,6 +467,13 @@ impl Series {
         self.lines.push(line);
     }
 
+    /// Whether the scrape being read, if it ends here, has the lines of the one before and no others, in its order.
+    #[must_use]
+    pub fn is_as_before(&self) -> bool {
+        let Reading { known, next, prefix, .. } = self.reading;
+        next == known && prefix.is_none()
+    }
+
     /// The scrape is complete: what it has shown is known from now on. Lines that it did not have are
     /// forgotten, but not what they owe: returns the debts of which it had no value.
     ///
@@ -524,6 +531,11 @@ impl Series {
         order.give_back();
         give_back(&mut self.reading.changes);
         self.lines.iter_mut().for_each(|line| line.mark(TAKEN, false));
+    }
+
+    /// The identity of every known line, and what the caller remembers of it.
+    pub fn notes(&self) -> impl Iterator<Item = (Fingerprint, u8)> {
+        self.known_lines().enumerate().map(|(place, line)| (self.identity(place), line.note))
     }
 
     fn known_lines(&self) -> impl Iterator<Item = &Known> {

@@ -5,12 +5,15 @@ use std::fmt;
 use super::{Reading, SAMPLES_MAX};
 use crate::exposition::LineError;
 use crate::series::LINES_MAX;
+use crate::statsd::Cleaning;
 
 /// What one complete scrape became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// What was counted on the way.
     pub counts: Counts,
+    /// What had to be cleaned of the lines that did not stand there in the scrape before: names, and tags.
+    pub cleaning: Cleaning,
     /// The baseline that was taken up is of another engine and was dropped: this scrape is the baseline.
     pub is_foreign: bool,
 }
@@ -30,7 +33,7 @@ pub struct Counts {
     pub negative: usize,
     /// Samples whose series stood in the scrape before.
     pub repeated: usize,
-    /// Gauges that dropped or renamed labels made one with a gauge before: the server keeps the last.
+    /// Gauges that cleaning, or dropped or renamed labels, made one with another: the server keeps the last.
     pub merged: usize,
     /// Metrics that are larger than a datagram.
     pub too_large: usize,

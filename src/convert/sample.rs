@@ -10,8 +10,8 @@ use crate::config::Histograms;
 use crate::decimal::{self, Decimal, Number};
 use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample};
 use crate::fingerprint::Fingerprint;
-use crate::series::{Line, LineKind, NOT_EXPECTED, Place};
-use crate::statsd::{Format, Kind, Metric};
+use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
+use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
 
 /// The longest head that is expected: the quick way reads at most 47 bytes of value and timestamp behind it.
 const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
@@ -87,6 +87,9 @@ impl Converter {
             }
         };
         let (line, place, note) = self.place(text, sample);
+        if !self.is_known(place, &line) {
+            self.note_cleaning(sample, line.identity, note);
+        }
         self.watch(note, sample, value);
         match (note.known(), value) {
             (Known::Counter, Some(Number::Finite(value))) if !value.is_negative() => {
@@ -144,6 +147,14 @@ impl Converter {
                 return (line, place, note);
             }
         }
+    }
+
+    /// Whether this very line, and as what it is, stood here in the scrape before.
+    fn is_known(&self, place: Place, line: &Line) -> bool {
+        let is_it = |known: &series::Known| {
+            (known.head_bytes(), known.note()) == (usize::from(line.head_bytes), line.note)
+        };
+        place == Place::Expected && self.series.expected().is_some_and(is_it)
     }
 
     /// The fingerprint of the head in its canonical form.
@@ -220,12 +231,7 @@ impl Converter {
                 self.count_merged(&sample.name, &labels);
             }
         }
-        let (name, tags) = if self.format == Format::Datadog {
-            let tags = name::datadog_tags(&labels, note.role(), &self.namespace);
-            (name::datadog_name(&sample.name, note.role()), tags)
-        } else {
-            (Cow::Borrowed(sample.name.as_ref()), labels)
-        };
+        let (name, tags) = named(self.format, &self.namespace, &sample.name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
         let lines = &mut self.reading.line_text;
         lines.clear();
@@ -234,12 +240,57 @@ impl Converter {
         self.pushed(pushed, carried);
     }
 
+    /// Notes what is not sent as it is of a line that did not stand here in the scrape before.
+    fn note_cleaning(&mut self, sample: &Sample<'_>, identity: Fingerprint, note: Note) {
+        let is_as_it_is = note.is_plain() && !note.is_cleaned();
+        if is_as_it_is || note.known() == Known::Ignored {
+            return;
+        }
+        let mut labels = canonical(&sample.labels);
+        let is_relabelled = !self.labeling.leaves(&sample.labels);
+        if is_relabelled {
+            labels = self.labeling.apply(labels);
+            sort(&mut labels);
+        }
+        let (name, tags) = named(self.format, &self.namespace, &sample.name, labels.clone(), note.role());
+        let Cleaning { names, tags } = self.encoder.cleaning(&name, &tags);
+        self.reading.cleaning.names += names;
+        self.reading.cleaning.tags += tags;
+        // Gauges whose labels the settings changed are compared when they are written.
+        if names + tags > 0 && note.known() == Known::Gauge && !is_relabelled {
+            for (key, value) in &mut labels {
+                let (clean_key, clean_value) = self.encoder.cleaned_tag(key, value);
+                (*key, *value) = (clean_key.into(), clean_value.into());
+            }
+            sort(&mut labels);
+            let head = &mut self.reading.head;
+            head.clear();
+            write_head(&Encoder::cleaned_name(&sample.name), &labels, head);
+            self.reading.cleaned.push((identity, self.fingerprints.of(head.as_bytes())));
+        }
+    }
+
     fn count_merged(&mut self, name: &str, labels: &[Label<'_>]) {
         let head = &mut self.reading.head;
         head.clear();
         write_head(name, labels, head);
         let is_first = self.reading.relabelled.insert(self.fingerprints.of(head.as_bytes()));
         self.reading.counts.merged += usize::from(!is_first);
+    }
+}
+
+/// Name and tags as a format has them.
+fn named<'a>(
+    format: Format,
+    namespace: &str,
+    name: &'a str,
+    labels: Vec<Label<'a>>,
+    role: Role,
+) -> (Cow<'a, str>, Vec<Label<'a>>) {
+    if format == Format::Datadog {
+        (name::datadog_name(name, role), name::datadog_tags(&labels, role, namespace))
+    } else {
+        (Cow::Borrowed(name), labels)
     }
 }
 

@@ -432,3 +432,55 @@ fn gauges_that_become_one_are_counted() {
         assert_eq!((text(&converter).as_str(), report.counts.merged), (expected, 1));
     }
 }
+
+#[test]
+fn gauges_that_cleaning_makes_one_are_counted_in_every_scrape() {
+    let collide = "g{l=\"a b\"} 1\ng{l=\"a_b\"} 2\ng{l=\"a|b\"} 3\ng{l=\"other\"} 4\n";
+    for (vars, body, merged) in [
+        (&[][..], collide, 2),
+        (ETSY, collide, 2),
+        (&[], "g{l=\"1.5\"} 1\ng{l=\"1_5\"} 2\n", 0),
+        (ETSY, "g{l=\"1.5\"} 1\ng{l=\"1_5\"} 2\n", 1),
+        (&[], "{\"a:b\"} 1\na_b 2\n", 1),
+        (&[], "g{l=\"a_b\"} 1\ng{l=\"c_d\"} 2\n", 0),
+        // A server adds counters up, and one that is not sent is no one's.
+        (&[], "# TYPE g counter\ng{l=\"a b\"} 1\ng{l=\"a_b\"} 2\n", 0),
+        (&[("EXCLUDE", "g")], "g{l=\"a b\"} 1\ng{l=\"a_b\"} 2\nh 1\n", 0),
+        // What the settings make one is counted once.
+        (&[("RENAME_LABELS", "l:m")], "g{l=\"a b\"} 1\ng{l=\"a b\",m=\"x\"} 2\n", 1),
+    ] {
+        let mut converter = Converter::new(&settings(vars), Start::Zero);
+        for scrape in 0..3 {
+            let report = converter.convert(body.as_bytes()).unwrap();
+            assert_eq!(report.counts.merged, merged, "scrape {scrape} of {body}");
+        }
+        let report = converter.convert(b"g{l=\"a b\"} 1\nh 1\n").unwrap();
+        assert_eq!(report.counts.merged, 0, "of {body}, less one");
+    }
+}
+
+#[test]
+fn what_is_cleaned_is_counted_where_a_line_is_new() {
+    let body = "a{l=\"b c\",m=\"d|e\",n=\"f\"} 1\n{\"g:h\",l=\"1\"} 1\n# TYPE c counter\nc{l=\"x=y\"} 3\n";
+    for (vars, names, tags) in [(&[][..], 1, 3), (ETSY, 1, 3), (&[("DROP_LABELS", "m,l")], 1, 0)] {
+        let mut converter = Converter::new(&settings(vars), Start::FirstScrape);
+        let mut check = |body: &str, expected| {
+            assert_eq!(converter.convert(body.as_bytes()).unwrap().cleaning, expected, "{body}");
+        };
+        check(body, Cleaning { names, tags });
+        check(body, Cleaning::default());
+        check("a{l=\"1\"} 1\n", Cleaning::default());
+        check(body, Cleaning { names, tags });
+    }
+    // The same line as something else is new, and a gauge that was none before can become one with another.
+    let mut converter = Converter::new(&settings(&[]), Start::Zero);
+    let lines = "a{l=\"b c\"} 1\na{l=\"b_c\"} 1\n";
+    for (body, merged) in [(format!("# TYPE a counter\n{lines}"), 0), (lines.to_owned(), 1)] {
+        let report = converter.convert(body.as_bytes()).unwrap();
+        assert_eq!((report.counts.merged, report.cleaning.tags), (merged, 1), "{body}");
+    }
+    // A name of Datadog's is not cleaned, but another one.
+    let mut converter = Converter::new(&settings(&[]), Start::Zero);
+    let report = converter.convert(b"go_info{version=\"1\"} 1\nh_bucket{le=\"1\"} 1\n").unwrap();
+    assert_eq!(report.cleaning, Cleaning::default());
+}

@@ -35,6 +35,10 @@ impl Charset {
             || (self.any_script && char.is_alphanumeric())
     }
 
+    pub(super) fn holds_all(self, text: &str) -> bool {
+        text.chars().all(|char| self.holds(char))
+    }
+
     pub(super) fn clean(self, text: &str) -> impl Iterator<Item = char> {
         text.chars().map(move |char| if self.holds(char) { char } else { '_' })
     }

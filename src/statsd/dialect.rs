@@ -167,6 +167,22 @@ impl Dialect {
         }
     }
 
+    /// Whether a tag is written as it is.
+    pub(super) fn keeps_tag(&self, key: &str, value: &str) -> bool {
+        let (key_chars, value_chars) = (key.chars().count(), value.chars().count());
+        let is_short = match self.place {
+            Place::Field => key_chars + 1 + value_chars <= TAG_CHARS_MAX,
+            Place::Name => key_chars <= KEY_CHARS_MAX && key_chars + 1 + value_chars <= TAG_CHARS_MAX,
+            Place::Folded => true,
+        };
+        is_short && self.keys.holds_all(key) && self.values.holds_all(value)
+    }
+
+    /// A tag's key and value without what is not allowed in them.
+    pub(super) fn cleaned_tag(&self, key: &str, value: &str) -> (String, String) {
+        (self.keys.clean(key).collect(), self.values.clean(value).collect())
+    }
+
     /// Whether two keys are written alike.
     pub(super) fn is_same_key(&self, left: &str, right: &str) -> bool {
         self.keys.clean(left).eq(self.keys.clean(right))

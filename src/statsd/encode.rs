@@ -40,6 +40,15 @@ pub struct Metric<'a> {
     pub value: Decimal,
 }
 
+/// How much was not written as it was given: characters that are not allowed, and what is too long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cleaning {
+    /// Names.
+    pub names: usize,
+    /// Tags, by their keys or values.
+    pub tags: usize,
+}
+
 /// Writes metrics in one dialect.
 #[derive(Debug)]
 pub struct Encoder {
@@ -98,6 +107,36 @@ impl Encoder {
             push_line(out, name, Decimal::ZERO, metric.kind, field);
         }
         push_line(out, name, metric.value, metric.kind, field);
+    }
+
+    /// What is not written as it is of a metric with this name and these tags.
+    #[must_use]
+    pub fn cleaning(&self, name: &str, tags: &[Tag<'_>]) -> Cleaning {
+        let own = || tags.iter().filter(|(key, value)| !key.is_empty() && !value.is_empty());
+        let own_chars = || own().map(|(key, value)| key.chars().count() + value.chars().count() + 2);
+        let chars = self.prefix.len()
+            + name.chars().count()
+            + match self.dialect.place {
+                Place::Folded => self.global().len() + own_chars().sum::<usize>(),
+                Place::Field | Place::Name => 0,
+            };
+        let begins_right = |text: &str| text.starts_with(|first: char| first.is_ascii_alphabetic());
+        let is_begun = begins_right(if self.prefix.is_empty() { name } else { &self.prefix });
+        let keeps_name = is_begun && chars <= NAME_CHARS_MAX && Charset::NAME.holds_all(name);
+        let changed = own().filter(|(key, value)| !self.dialect.keeps_tag(key, value));
+        Cleaning { names: usize::from(!keeps_name), tags: changed.count() }
+    }
+
+    /// A name without what is not allowed in one.
+    #[must_use]
+    pub fn cleaned_name(name: &str) -> String {
+        Charset::NAME.clean(name).collect()
+    }
+
+    /// A tag's key and value without what is not allowed in them.
+    #[must_use]
+    pub fn cleaned_tag(&self, key: &str, value: &str) -> (String, String) {
+        self.dialect.cleaned_tag(key, value)
     }
 
     /// Appends a service check's line, with its line feed, where there is a word for it: in DogStatsD alone.
@@ -285,6 +324,29 @@ mod tests {
         INFLUX.check_tags(hostile, ",k-.__________=v-._/___________");
         LIBRATO.check_tags(hostile, "#k-.__________=v-._/___________");
         SIGNALFX.check_tags(hostile, "[k-___________=v-._/___________]");
+    }
+
+    #[test]
+    fn what_is_not_written_as_it_is_can_be_asked() {
+        let long = "x".repeat(NAME_CHARS_MAX - "docker.".len());
+        let longer = format!("{long}y");
+        let check = |case: &Case, name: &str, tags: &[(&str, &str)], expected: (usize, usize)| {
+            let encoder = Encoder::new(case.format, case.prefix, case.global.iter().copied());
+            let tags: Vec<_> = tags.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+            let Cleaning { names, tags } = encoder.cleaning(name, &tags);
+            assert_eq!((names, tags), expected, "{:?} {name}", case.format);
+        };
+        for case in [DATADOG, ETSY, GRAPHITE, INFLUX, LIBRATO, SIGNALFX] {
+            check(&case, "a.b", &[("c", "d"), ("e", ""), ("", "|")], (0, 0));
+            check(&case, "a:b", &[("c", "d\n"), ("e", "f"), ("g h", "i")], (1, 2));
+            check(&case, &long, &[], (0, 0));
+            check(&case, &longer, &[], (1, 0));
+        }
+        check(&DATADOG, "a", &[("b", "1:2/3"), ("c", "é"), ("d", &format!("{longer}123456"))], (0, 1));
+        check(&GRAPHITE, "a", &[("b", "1:2/3"), ("c", "é"), (&long, "d")], (0, 3));
+        check(&ETSY, "a", &[("b", "1.5"), ("c", &long)], (1, 1));
+        check(&Case { global: &[("b", Some("c"))], ..ETSY }, &long, &[], (1, 0));
+        check(&Case { prefix: "", ..DATADOG }, "_a", &[], (1, 0));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use docker_metrics_statsd::config::Settings;
 use docker_metrics_statsd::convert::{Converter, Incomplete, Report, Start};
 use docker_metrics_statsd::state::StateFile;
+use docker_metrics_statsd::statsd::Cleaning;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::reference::Reference;
@@ -99,6 +100,8 @@ impl Pair {
             None => self.fast.convert(body),
             Some(cuts) => self.convert_in_pieces(body, &mut Random(cuts)),
         };
+        // What was cleaned is counted where a line did not stand in the scrape before, and only the fast one knows.
+        let report = report.map(|report| Report { cleaning: Cleaning::default(), ..report });
         same("report", &report, &self.slow.convert(body))?;
         self.deliver(around.refused)?;
         same("series", &self.fast.series(), &self.slow.series())?;

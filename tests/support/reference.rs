@@ -17,6 +17,7 @@ use std::mem;
 
 use docker_metrics_statsd::config::{Histograms, Settings};
 use docker_metrics_statsd::convert::{Counts, Incomplete, Report, Start};
+use docker_metrics_statsd::statsd::Cleaning;
 
 use exposition::{Line, Role, Sample, Types};
 use number::{Number, Value};
@@ -77,6 +78,8 @@ struct Scrape {
     values: Values,
     /// Series that have a value that counts.
     shown: BTreeSet<Key>,
+    /// Gauges, and what cleaning makes of each.
+    gauges: BTreeMap<Key, Key>,
 }
 
 impl Reference {
@@ -147,7 +150,9 @@ impl Reference {
             }
         }
         self.end(&mut scrape);
-        Ok(Report { counts: scrape.counts, is_foreign })
+        scrape.counts.merged = scrape.gauges.len() - scrape.gauges.values().collect::<BTreeSet<_>>().len();
+        // It does not know which lines stood where.
+        Ok(Report { counts: scrape.counts, cleaning: Cleaning::default(), is_foreign })
     }
 
     fn come_from(&mut self, source: Source) {
@@ -169,6 +174,9 @@ impl Reference {
         }
         let value = sample.value.ok().and_then(Value::finite);
         scrape.counts.not_finite += usize::from(matches!(sample.value, Ok(Value::NotFinite)));
+        if matches!(role, Role::Gauge | Role::Quantile) {
+            scrape.gauges.insert(key(sample), wire::cleaned(&self.settings, sample));
+        }
         if !matches!(role, Role::Gauge | Role::Quantile) {
             self.cumulative(sample, role, value, scrape);
         } else if let Some(value) = value {
@@ -182,7 +190,7 @@ impl Reference {
         scrape.counts.negative += usize::from(is_negative);
         let value = value.filter(|_| !is_negative);
 
-        let key = format!("{:?}{:?}", sample.name, sample.labels);
+        let key = key(sample);
         if scrape.values.contains_key(&key) {
             scrape.counts.repeated += usize::from(value.is_some());
             return;
@@ -248,6 +256,10 @@ impl Reference {
             carries.map(|(key, _)| self.debts.remove(&key));
         }
     }
+}
+
+fn key(sample: &Sample) -> Key {
+    format!("{:?}{:?}", sample.name, sample.labels)
 }
 
 /// Whether a body counts: how many samples and malformed lines it has, and where it comes from.

@@ -57,6 +57,15 @@ struct Set {
     value: usize,
 }
 
+impl Set {
+    /// Another one, if these labels are not clean: with what cleaning may make of them.
+    fn twin(&self, random: &mut Random) -> Option<Self> {
+        let clean = |text: &str| text.replace(|char: char| !char.is_ascii_alphanumeric(), "_");
+        let labels = self.labels.iter().map(|(name, value)| (name.clone(), clean(value))).collect();
+        (labels != self.labels).then(|| Self { labels, value: random.below(10_000) })
+    }
+}
+
 /// What a body looks like beside what it says.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing, by its name")]
@@ -83,7 +92,10 @@ impl Endpoint {
         let name = format!("family_{}{suffix}", self.made);
         self.made += 1;
         let sets = FAMILY_LINES / if kind == "histogram" { 7 } else { 1 };
-        let sets = (0..sets).map(|_| self.set(random)).collect();
+        let mut sets: Vec<Set> = (0..sets).map(|_| self.set(random)).collect();
+        let twin = |set: &Set| if random.once_in(10) { set.twin(random) } else { None };
+        let twins: Vec<Set> = sets.iter().filter_map(twin).collect();
+        sets.extend(twins);
         let place = random.below(self.families.len() + 1);
         self.families.insert(place, Family { name, help: 0, kind, sets });
     }

@@ -69,6 +69,16 @@ fn etsy_name(settings: &Settings, sample: &Sample) -> String {
     cut(parts.join("."))
 }
 
+/// A series less what may not stand in its name and tags.
+pub(super) fn cleaned(settings: &Settings, sample: &Sample) -> String {
+    let is_datadog = settings.statsd_format == Format::Datadog;
+    let part = |text: &str, others| if is_datadog { clean(text, others) } else { clean_ascii(text, "_") };
+    let labels = in_order(&sample.labels);
+    let mut labels: Vec<_> = labels.map(|(key, value)| (part(key, "_-/."), part(value, "_-:/."))).collect();
+    labels.sort_by_key(|(key, _)| (key == "le" || key == "quantile", key.clone()));
+    format!("{}{labels:?}", clean_ascii(&sample.name, "_."))
+}
+
 /// By name, `le` and `quantile` last.
 fn in_order(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
     let is_last = |key: &str| key == "le" || key == "quantile";

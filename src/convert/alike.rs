@@ -1,0 +1,69 @@
+//! Which gauges cleaning makes one: of those the server keeps the last alone, so they are counted.
+//!
+//! It knows gauges by their fingerprints and remembers only those that are cleaned, which are few; it knows nothing of
+//! text. What becomes one is found out when a scrape has shown other lines than the one before, and is true until
+//! another does.
+
+use crate::fingerprint::{Fingerprint, FingerprintMap, FingerprintSet};
+
+/// Gauges that are cleaned, and what they have become.
+#[derive(Debug, Default)]
+pub(super) struct Alike {
+    /// Of each cleaned gauge, by its identity: the identity of what it has become.
+    cleaned: FingerprintMap<Fingerprint>,
+    /// How many of the last complete scrape's gauges arrive as another one.
+    merged: usize,
+}
+
+impl Alike {
+    /// How many of the last complete scrape's gauges arrive as another one.
+    pub(super) fn merged(&self) -> usize {
+        self.merged
+    }
+
+    /// A complete scrape had other lines than the one before: these gauges, of which some were seen to be cleaned.
+    pub(super) fn changed(
+        &mut self,
+        seen: impl Iterator<Item = (Fingerprint, Fingerprint)>,
+        gauges: impl Iterator<Item = Fingerprint>,
+    ) {
+        self.cleaned.extend(seen);
+        self.merged = 0;
+        if self.cleaned.is_empty() {
+            return;
+        }
+        let targets: FingerprintSet = self.cleaned.values().copied().collect();
+        let (mut identities, mut arriving) = (FingerprintSet::default(), FingerprintSet::default());
+        for identity in gauges {
+            let cleaned = self.cleaned.get(&identity).copied();
+            let arrives = cleaned.or_else(|| targets.contains(&identity).then_some(identity));
+            // A gauge that stands twice is one.
+            if let Some(arrives) = arrives.filter(|_| identities.insert(identity)) {
+                self.merged += usize::from(!arriving.insert(arrives));
+            }
+        }
+        self.cleaned.retain(|identity, _| identities.contains(identity));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauges_that_arrive_as_another_are_counted_as_long_as_they_stand_there() {
+        let mut alike = Alike::default();
+        let mut check = |seen: &[(Fingerprint, Fingerprint)], gauges: &[Fingerprint], expected: usize| {
+            alike.changed(seen.iter().copied(), gauges.iter().copied());
+            assert_eq!(alike.merged(), expected, "{gauges:?}");
+        };
+        check(&[], &[1, 2, 3], 0);
+        check(&[(10, 1)], &[1, 2, 10], 1);
+        check(&[], &[10, 2], 0);
+        check(&[(11, 1), (20, 5)], &[10, 11, 1, 20], 2);
+        check(&[], &[10, 10, 1, 1, 2, 2], 1);
+        // What is gone is forgotten.
+        check(&[], &[1, 11, 20], 0);
+        assert!(alike.cleaned.is_empty());
+    }
+}
