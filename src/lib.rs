@@ -20,6 +20,7 @@
 //! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
 //! | [`wide`] | pure: eight bytes of text at once |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
+//! | [`vitals`] | pure: what the program says of itself |
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
 //! | [`state`] | the baseline kept over restarts |
@@ -50,4 +51,5 @@ pub mod series;
 pub mod sink;
 pub mod state;
 pub mod statsd;
+pub mod vitals;
 pub mod wide;
