@@ -5,10 +5,10 @@
 //! overlaps the next. Ticks come from a steady clock; ticks that were missed, because a scrape was slow
 //! or the machine slept, are dropped and not made up for.
 
+mod delivery;
 mod health;
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_io::Timer;
@@ -18,11 +18,12 @@ use smol::future::FutureExt;
 use crate::boot::BootClock;
 use crate::config::{ScrapeAddr, Settings};
 use crate::convert::{Converter, Incomplete, READINGS_MAX, Report, Start};
-use crate::limit::within;
 use crate::log::Log;
 use crate::scrape::{ScrapeError, scrape};
 use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
+use crate::vitals::{Attempt, Count, Now, Status, Vitals};
+use delivery::{Bounds, Traffic, send};
 use health::{Health, News};
 
 /// How long StopMetrics is held up for the last scrape and its delivery: the engine waits 15 seconds for
@@ -32,18 +33,20 @@ pub const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(3);
 const LAST_SCRAPE_TIME_MAX: Duration = Duration::from_secs(2);
 /// The part of it that the delivery may take.
 const LAST_DELIVERY_TIME_MAX: Duration = Duration::from_secs(1);
-/// Pauses between bursts of datagrams take this part of an interval, or of the time left, at most.
-const PAUSES_PART: u32 = 2;
 /// How long the engine's socket may refuse before the process ends to get another one.
 const DEAD_SOCKET_TIME_MAX: Duration = Duration::from_secs(4);
 /// How long a process lives at least: an engine that finds a young plugin gone disables it.
 const LIFE_TIME_MIN: Duration = Duration::from_secs(5);
-/// How long delivering any other scrape may take: an interval, within these bounds.
-const DELIVERY_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
-/// How long one datagram may take, a look-up and a connection included: nothing interrupts it.
-const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long delivering any other scrape may take: an interval, but not less than this and not more.
+const DELIVERY_TIME_MIN: Duration = Duration::from_secs(1);
+const DELIVERY_TIME_MAX: Duration = Duration::from_secs(10);
 /// How soon a socket that refuses is tried again.
 const DEAD_SOCKET_RETRY: Duration = Duration::from_secs(1);
+
+/// Why there is nothing to scrape.
+const NOT_STARTED: &str = "the engine has not said StartMetrics";
+const STOPPED: &str = "the engine has said StopMetrics";
+const ENDING: &str = "the plugin was told to end";
 
 /// Everything that can happen.
 #[derive(Debug)]
@@ -64,12 +67,21 @@ pub struct Collector<'a> {
     settings: &'a Settings,
     log: &'a Log,
     converter: Converter,
+    vitals: Vitals,
     sink: Sink,
-    /// When the next scrape is due; `None` while stopped.
+    /// There is something to scrape.
+    is_started: bool,
+    /// Why there is not, if there is not.
+    rest: &'static str,
+    /// When it is time to scrape, or to say that there is nothing to scrape.
     due: Option<Instant>,
+    /// When an engine's socket that refuses is tried again: before that.
+    retry: Option<Instant>,
     /// An event that interrupted a scrape.
     waiting: Option<Event>,
     scraping: Health,
+    /// Whether all of a scrape is of use.
+    reading: Health,
     sending: Health,
     /// The clocks of the machine that the endpoint runs on, if that is this one.
     clock: Option<BootClock>,
@@ -92,20 +104,27 @@ impl<'a> Collector<'a> {
     /// A collector that is stopped and knows nothing.
     #[must_use]
     pub fn new(settings: &'a Settings, log: &'a Log) -> Self {
-        Self {
+        let mut collector = Self {
             settings,
             log,
             converter: Converter::new(settings, Start::FirstScrape),
+            vitals: Vitals::new(settings),
             sink: Sink::new(settings.statsd_addr.clone()),
+            is_started: false,
+            rest: NOT_STARTED,
             due: None,
+            retry: None,
             waiting: None,
             scraping: Health::default(),
+            reading: Health::default(),
             sending: Health::default(),
             clock: matches!(settings.scrape_addr, ScrapeAddr::Unix { .. })
                 .then(BootClock::of_this_machine)
                 .flatten(),
             engine: None,
-        }
+        };
+        collector.due = collector.next_sign();
+        collector
     }
 
     /// A collector in a process that an engine started: it goes on where the process before it ended,
@@ -133,17 +152,17 @@ impl<'a> Collector<'a> {
         while !self.has_dead_socket() {
             let event = match self.waiting.take() {
                 Some(event) => event,
-                None => next(&events).or(tick(self.due)).await,
+                None => next(&events).or(tick(self.retry.or(self.due))).await,
             };
             match event {
                 Event::Start => self.start(),
-                Event::Tick => self.scrape_on_tick(&events).await,
+                Event::Tick => self.tick(&events).await,
                 Event::Stop(done) => {
-                    self.stop().await;
+                    self.stop(STOPPED).await;
                     // Whoever asked may have stopped waiting.
                     let _ = done.try_send(());
                 }
-                Event::Shutdown => return self.stop().await,
+                Event::Shutdown => return self.stop(ENDING).await,
             }
         }
         self.log.info("nobody listens on the engine's socket any more: ending, to be started with a new one");
@@ -164,7 +183,8 @@ impl<'a> Collector<'a> {
 
     /// The engine repeats StartMetrics when it is unsure; only the first one starts.
     fn start(&mut self) {
-        if self.due.is_none() {
+        if !self.is_started {
+            self.is_started = true;
             self.due = Some(Instant::now());
             self.scraping = Health::default();
         } else if self.is_refused() {
@@ -175,12 +195,14 @@ impl<'a> Collector<'a> {
         }
     }
 
-    async fn stop(&mut self) {
-        if self.due.take().is_some() {
+    /// A last scrape, and a last word: a server that keeps gauges is not to say for ever that all is well.
+    async fn stop(&mut self, why: &'static str) {
+        if std::mem::take(&mut self.is_started) {
             let limit = self.settings.scrape_timeout.min(LAST_SCRAPE_TIME_MAX);
             let scraped = self.scrape(limit).await;
-            self.handle(scraped, LAST_DELIVERY_TIME_MAX, None).await;
+            self.handle(scraped, Telling::Last(why), self.bounds(LAST_DELIVERY_TIME_MAX, None)).await;
             self.log.info("scraping stopped");
+            (self.due, self.retry, self.rest) = (self.next_sign(), None, why);
         }
         if let Some(engine) = &mut self.engine {
             engine.said_stop = true;
@@ -190,28 +212,44 @@ impl<'a> Collector<'a> {
     }
 
     /// Whatever happens meanwhile interrupts: the tick is then still due.
-    async fn scrape_on_tick(&mut self, events: &Receiver<Event>) {
+    async fn tick(&mut self, events: &Receiver<Event>) {
         let begin = Instant::now();
-        let limit = self.settings.scrape_timeout;
-        let scraped = async { Ok(self.scrape(limit).await) };
-        match scraped.or(async { Err(next(events).await) }).await {
-            Ok(scraped) => {
-                let limit = self.settings.interval.clamp(*DELIVERY_TIME.start(), *DELIVERY_TIME.end());
-                self.handle(scraped, limit, Some(events)).await;
-            }
-            Err(event) => {
-                self.waiting = Some(event);
-                return;
-            }
-        }
+        let is_retry = self.retry.is_some();
         let interval = self.settings.interval;
+        if self.is_started {
+            let limit = self.settings.scrape_timeout;
+            let scraped = async { Ok(self.scrape(limit).await) };
+            match scraped.or(async { Err(next(events).await) }).await {
+                Ok(scraped) => {
+                    let bounds = self.bounds(delivery_time(interval), Some(events));
+                    self.handle(scraped, if is_retry { Telling::OfSuccess } else { Telling::Always }, bounds)
+                        .await;
+                }
+                Err(event) => {
+                    self.waiting = Some(event);
+                    return;
+                }
+            }
+        } else {
+            let bounds = self.bounds(delivery_time(interval), Some(events));
+            let told = self.tell(Status::Waiting(self.rest), None, bounds).await;
+            self.say_of_sending(told);
+        }
         let now = Instant::now();
-        self.due = match self.due {
-            Some(_) if self.is_refused() => Some(begin + interval.min(DEAD_SOCKET_RETRY)),
-            Some(due) if due + interval > now => Some(due + interval),
-            Some(_) => Some(now + interval),
-            None => None,
-        };
+        if !is_retry {
+            self.due = self.due.map(|due| if due + interval > now { due + interval } else { now + interval });
+        }
+        let retry = begin + DEAD_SOCKET_RETRY;
+        self.retry = (self.is_refused() && self.due.is_some_and(|due| retry < due)).then_some(retry);
+    }
+
+    fn bounds<'e>(&self, limit: Duration, events: Option<&'e Receiver<Event>>) -> Bounds<'e> {
+        Bounds { deadline: Instant::now() + limit, interval: self.settings.interval, events }
+    }
+
+    /// When there is something to say while there is nothing to scrape.
+    fn next_sign(&self) -> Option<Instant> {
+        self.settings.self_metrics.then(|| Instant::now() + self.settings.interval)
     }
 
     /// Whether nobody listens on the engine's socket.
@@ -220,59 +258,109 @@ impl<'a> Collector<'a> {
     }
 
     /// Scrapes and converts, within `limit`. Dropping the future leaves no trace.
-    async fn scrape(&mut self, limit: Duration) -> Result<Report, Failure> {
-        let Self { settings, converter, clock, .. } = self;
+    async fn scrape(&mut self, limit: Duration) -> Scraped {
         let begin = Instant::now();
+        let result = self.read(begin, limit).await;
+        Scraped { time: begin.elapsed(), result }
+    }
+
+    /// What the body became, and its length.
+    async fn read(&mut self, begin: Instant, limit: Duration) -> Result<(Report, usize), Failure> {
+        let Self { settings, converter, clock, .. } = self;
         let mut converted = Err(Incomplete::OtherProcess);
+        let mut bytes = 0;
         for _ in 0..READINGS_MAX {
             converter.begin();
+            bytes = 0;
             let left = limit.saturating_sub(begin.elapsed());
-            scrape(&settings.scrape_addr, left, |piece| converter.feed(piece))
-                .await
-                .map_err(Failure::Scrape)?;
+            let feed = |piece: &[u8]| {
+                bytes += piece.len();
+                converter.feed(piece);
+            };
+            scrape(&settings.scrape_addr, left, feed).await.map_err(Failure::Scrape)?;
             converted = converter.finish(clock.as_ref().map(BootClock::read));
             if converted != Err(Incomplete::OtherProcess) {
                 break;
             }
         }
-        converted.map_err(Failure::Incomplete)
+        converted.map(|report| (report, bytes)).map_err(Failure::Incomplete)
     }
 
-    /// Delivers a scrape within `limit`, or until an event waits that is to interrupt.
-    async fn handle(
-        &mut self,
-        scraped: Result<Report, Failure>,
-        limit: Duration,
-        events: Option<&Receiver<Event>>,
-    ) {
-        let begin = Instant::now();
-        self.note_refusal(&scraped);
-        match scraped {
-            Ok(report) => {
-                if report.is_foreign {
-                    self.log.warn(
-                        "the saved state is of another engine and was set aside: this scrape is the baseline",
-                    );
-                }
-                let news = self.scraping.works(Instant::now());
-                self.say_of_scraping(news);
-                self.deliver(begin + limit, events).await;
-                self.save();
-                let converter = &mut self.converter;
-                self.log.debug(|| {
-                    let (owing, series) = (converter.owing(), converter.series());
-                    let (time, counts) = (begin.elapsed(), report.counts);
-                    format!("delivered in {time:?}: {counts:?}, {owing} of {series} series owe")
-                });
+    /// Delivers a scrape, and says how it went, within `bounds`.
+    async fn handle(&mut self, scraped: Scraped, telling: Telling, bounds: Bounds<'_>) {
+        let Scraped { time, result } = scraped;
+        self.note_refusal(&result);
+        let mut attempt = Attempt { time, body: None };
+        let (mut sent, failure) = match result {
+            Ok((report, bytes)) => {
+                attempt.body = Some((bytes, report.counts.samples));
+                (Some(self.deliver(&report, bounds).await), None)
             }
             Err(problem) => {
-                let news = self.scraping.fails(&problem.to_string(), Instant::now());
+                self.vitals.add(Count::ScrapesFailed, 1);
+                let text = problem.to_string();
+                let news = self.scraping.fails(&text, Instant::now());
                 self.say_of_scraping(news);
+                (None, Some((problem, text)))
             }
+        };
+        let status = match (telling, &failure) {
+            (Telling::Last(why), _) => Status::Waiting(why),
+            (_, None) => Status::Up,
+            (_, Some((Failure::Incomplete(Incomplete::EngineStarting), text))) => Status::Waiting(text),
+            (_, Some((_, text))) => Status::Failing(text),
+        };
+        let is_due = telling != Telling::OfSuccess || failure.is_none();
+        // A server that refused would refuse this too.
+        if self.settings.self_metrics && is_due && !matches!(sent, Some(Err(_))) {
+            sent = Some(self.tell(status, Some(attempt), bounds).await);
+        }
+        if let Some(sent) = sent {
+            self.say_of_sending(sent);
         }
     }
 
-    fn note_refusal(&mut self, scraped: &Result<Report, Failure>) {
+    async fn deliver(&mut self, report: &Report, bounds: Bounds<'_>) -> Result<(), SendError> {
+        let begin = Instant::now();
+        if report.is_foreign {
+            self.log
+                .warn("the saved state is of another engine and was set aside: this scrape is the baseline");
+        }
+        let news = self.scraping.works(Instant::now());
+        self.say_of_scraping(news);
+        self.vitals.add_scrape(report);
+        self.say_of_losses(report);
+        let (traffic, sent) = send(&mut self.sink, &mut self.converter, bounds).await;
+        self.count(traffic);
+        self.save();
+        let converter = &mut self.converter;
+        self.log.debug(|| {
+            let (owing, series) = (converter.owing(), converter.series());
+            let (time, counts) = (begin.elapsed(), report.counts);
+            format!("delivered in {time:?}: {counts:?}, {owing} of {series} series owe")
+        });
+        sent
+    }
+
+    /// What of a scrape is lost for good, as long as it is.
+    fn say_of_losses(&mut self, report: &Report) {
+        let news = match report.losses() {
+            Some(losses) => self.reading.fails(&losses, Instant::now()),
+            None => self.reading.works(Instant::now()),
+        };
+        match news {
+            News::Fails(losses) => self.log.warn(&format!(
+                "not all of a scrape can be sent: {losses}; the rest is, and docs/mapping.md says what each means"
+            )),
+            News::Recovered(scrapes) => {
+                self.log.info(&format!("all of a scrape can be sent again after {scrapes} scrapes"));
+            }
+            News::Folded(folded) => self.log.warn(&format!("sending all of a scrape {folded}")),
+            News::Works | News::Nothing => {}
+        }
+    }
+
+    fn note_refusal(&mut self, scraped: &Result<(Report, usize), Failure>) {
         if let Some(engine) = &mut self.engine {
             engine.refused_since = match scraped {
                 Err(Failure::Scrape(error)) if error.is_refused() => {
@@ -293,16 +381,42 @@ impl<'a> Collector<'a> {
                 self.log.info(&format!("scraping {scrape_addr} works again after {failures} failures"));
             }
             News::Fails(problem) => self.log.error(&format!(
-                "cannot scrape {scrape_addr}: {problem}; nothing is sent until it works, and counts go on from \
-                 the last complete scrape"
+                "cannot scrape {scrape_addr}: {problem}; none of its metrics are sent until it works, and counts go on \
+                 from the last complete scrape"
             )),
             News::Folded(folded) => self.log.error(&format!("scraping {scrape_addr} {folded}")),
             News::Nothing => {}
         }
     }
 
-    async fn deliver(&mut self, deadline: Instant, events: Option<&Receiver<Event>>) {
-        let news = match self.send(deadline, events).await {
+    /// Says how we are, within `bounds`.
+    async fn tell(
+        &mut self,
+        status: Status<'_>,
+        attempt: Option<Attempt>,
+        bounds: Bounds<'_>,
+    ) -> Result<(), SendError> {
+        let (series, owing) = (self.converter.series(), self.converter.owing());
+        self.vitals.write(Now { status, attempt, series, owing });
+        let (traffic, sent) = send(&mut self.sink, &mut self.vitals, bounds).await;
+        self.count(traffic);
+        sent
+    }
+
+    fn count(&mut self, traffic: Traffic) {
+        let Traffic { packets, bytes, lines, refused } = traffic;
+        for (count, amount) in [
+            (Count::PacketsSent, packets),
+            (Count::BytesSent, bytes),
+            (Count::LinesSent, lines),
+            (Count::PacketsRefused, refused),
+        ] {
+            self.vitals.add(count, amount);
+        }
+    }
+
+    fn say_of_sending(&mut self, sent: Result<(), SendError>) {
+        let news = match sent {
             Ok(()) => self.sending.works(Instant::now()),
             Err(error) => self.sending.fails(&error.to_string(), Instant::now()),
         };
@@ -321,44 +435,6 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Sends until a datagram is refused: those behind it would be refused too.
-    ///
-    /// What a datagram carries is settled once the next one was sent without a refusal coming back, so
-    /// that the last one and the first are asked about: the first is the probe of a server that may be
-    /// away, before anything else is risked.
-    async fn send(&mut self, deadline: Instant, events: Option<&Receiver<Event>>) -> Result<(), SendError> {
-        let lengths = (0..self.converter.datagrams()).filter_map(|index| self.converter.datagram(index));
-        let time = deadline.saturating_duration_since(Instant::now()).min(self.settings.interval);
-        let mut pace = self.sink.pace(lengths.map(<[u8]>::len), time / PAUSES_PART);
-        let refusal_time = self.settings.interval / 4;
-        let mut unconfirmed = None;
-        for index in 0..self.converter.datagrams() {
-            if events.is_some_and(|events| !events.is_empty()) {
-                // The rest stays owed, for the last scrape.
-                break;
-            }
-            let datagram = self.converter.datagram(index).unwrap_or_default();
-            if let Some(pause) = pace.before(datagram.len()) {
-                Timer::after(pause).await;
-            }
-            let time = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT_TIME_MAX);
-            let sent = within(time, self.sink.send(datagram)).await.unwrap_or_else(|| Err(SendError::late()));
-            if let Some(before) = unconfirmed
-                && sent.as_ref().err().is_none_or(|error| !error.is_earlier)
-            {
-                self.converter.taken(before);
-            }
-            sent?;
-            unconfirmed = Some(index);
-            if index == 0 {
-                self.sink.confirm(refusal_time).await?;
-            }
-        }
-        self.sink.confirm(refusal_time).await?;
-        unconfirmed.into_iter().for_each(|index| self.converter.taken(index));
-        Ok(())
-    }
-
     /// After each delivery, so that whatever ends this process, the next one knows what is owed.
     fn save(&mut self) {
         let (Some(engine), Some(snapshot)) = (&mut self.engine, self.converter.snapshot()) else { return };
@@ -375,6 +451,25 @@ impl<'a> Collector<'a> {
             News::Works | News::Recovered(_) | News::Nothing => {}
         }
     }
+}
+
+/// An attempt to scrape.
+#[derive(Debug)]
+struct Scraped {
+    time: Duration,
+    /// What the body became, and its length in bytes.
+    result: Result<(Report, usize), Failure>,
+}
+
+/// When to say how an attempt to scrape went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// However it went.
+    Always,
+    /// Only if it worked: it is one more between those that are due.
+    OfSuccess,
+    /// It was the last one, for this reason.
+    Last(&'static str),
 }
 
 /// Why a scrape sends nothing.
@@ -396,6 +491,10 @@ impl fmt::Display for Failure {
 async fn next(events: &Receiver<Event>) -> Event {
     // Nobody is left who could say anything else.
     events.recv().await.unwrap_or(Event::Shutdown)
+}
+
+fn delivery_time(interval: Duration) -> Duration {
+    interval.clamp(DELIVERY_TIME_MIN, DELIVERY_TIME_MAX)
 }
 
 async fn tick(due: Option<Instant>) -> Event {

@@ -18,6 +18,25 @@ pub struct Report {
     pub is_foreign: bool,
 }
 
+impl Report {
+    /// What of the scrape is sent to nobody, in words; `None` if that is nothing. A NaN is not: it says that there
+    /// is no value.
+    #[must_use]
+    pub fn losses(&self) -> Option<String> {
+        let Counts { malformed, negative, repeated, merged, too_large, .. } = self.counts;
+        let losses = [
+            (malformed, "lines are malformed"),
+            (negative, "cumulative values are below zero"),
+            (repeated, "series stand there twice"),
+            (merged, "gauges become one with others"),
+            (too_large, "metrics are larger than a datagram"),
+        ];
+        let losses: Vec<_> =
+            losses.into_iter().filter(|(count, _)| *count > 0).map(|(_, loss)| loss).collect();
+        (!losses.is_empty()).then(|| losses.join(", "))
+    }
+}
+
 /// Counts of one scrape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {

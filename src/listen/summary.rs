@@ -29,7 +29,9 @@ pub(super) struct Summary {
     pub(super) metrics: u64,
     /// Those of them that found no room in the table.
     pub(super) beyond: u64,
-    /// Lines that are no metrics, or whose values are no numbers.
+    /// Lines that are service checks.
+    pub(super) checks: u64,
+    /// Lines that are neither, or whose values are no numbers.
     pub(super) others: u64,
     /// When sums were last noted for rates, and the time before.
     marks: [Duration; 2],
@@ -89,6 +91,7 @@ impl Summary {
                         None => self.beyond += 1,
                     }
                 }
+                None if line.starts_with("_sc|") => self.checks += 1,
                 None => self.others += 1,
             }
         }
@@ -222,7 +225,8 @@ mod tests {
     #[test]
     fn what_is_no_metric_is_counted() {
         let summary = summary(&[(0, "_sc|a|0\nnonsense\na:x|c\na:NaN|g\na:1e999|g\na:1|zz")]);
-        assert_eq!((summary.metrics, summary.others, summary.rows().len()), (0, 6, 0));
+        assert_eq!((summary.metrics, summary.checks, summary.others), (0, 1, 5));
+        assert_eq!(summary.rows().len(), 0);
     }
 
     #[test]

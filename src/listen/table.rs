@@ -107,12 +107,15 @@ fn age(age: Duration) -> String {
 }
 
 fn totals(summary: &Summary, now: Duration) -> String {
-    let Summary { datagrams, metrics, beyond, others, .. } = summary;
+    let Summary { datagrams, metrics, beyond, checks, others, .. } = summary;
     let names = summary.rows().len();
     let mut totals =
         format!("{names} metrics in {metrics} lines and {datagrams} datagrams in {} seconds", now.as_secs());
     if *beyond > 0 {
         totals += &format!("; {beyond} lines are of more than the {ROWS_MAX} metrics that are kept");
+    }
+    if *checks > 0 {
+        totals += &format!("; {checks} lines are service checks");
     }
     if *others > 0 {
         totals += &format!("; {others} lines are no metric");

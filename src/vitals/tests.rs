@@ -100,7 +100,7 @@ fn other_dialects_have_no_check_and_their_own_tags() {
 fn a_count_is_owed_until_its_datagram_is_taken() {
     // One line a datagram.
     let mut vitals = vitals(&[("MAX_PACKET_BYTES", "256"), ("TAGS", &format!("a:{}", "b".repeat(150)))]);
-    let mut counts = |vitals: &mut Vitals, taken: &str| {
+    let counts = |vitals: &mut Vitals, taken: &str| {
         let lines = written(vitals, UP);
         let index = lines.iter().position(|line| line.contains(taken)).unwrap();
         vitals.taken(index);

@@ -20,6 +20,7 @@ mod rights;
 mod sinks;
 mod supply;
 mod terminal;
+mod vitals;
 
 use std::path::PathBuf;
 use std::process::Child;
