@@ -11,8 +11,9 @@ use crate::expected::Expected;
 use crate::exposition;
 use crate::program::{self, Line};
 use crate::support::asked_to_skip;
-use crate::support::collectd::Collectd;
+use crate::support::collectd::{Collectd, NAME_CHARACTERS_MAX};
 use crate::support::datadog::Datadog;
+use crate::support::hostile::Hostile;
 
 const HOSTILE: &str = r#"# TYPE requests_total counter
 requests_total{path="/a|c\nevil:1|c|#admin:true,b:c"} 3
@@ -96,9 +97,69 @@ fn datadog_forwards_a_hostile_exposition_with_its_own_tags_only() {
     assert!(version.tags.iter().all(|tag| tag.starts_with("docker_")), "{version:?}");
 }
 
+#[test]
+fn every_server_has_each_value_of_texts_in_every_place_and_nothing_else() {
+    if asked_to_skip("agents") {
+        return;
+    }
+    let hostile = Hostile::new();
+    let (_folder, scrape) = file_with(&hostile.body);
+    let counters = sorted(hostile.counters.iter().map(|value| f64::from(*value)));
+    let gauges = |large: bool| {
+        let large = large.then_some(&hostile.large);
+        sorted(hostile.gauges.iter().chain(large).map(|value| f64::from(*value)))
+    };
+    let is_ours = |name: &String| name.starts_with("docker.") && name.is_ascii();
+    for (dialect, large) in [("etsy", true), ("graphite", false), ("datadog", false)] {
+        let etsy = etsy_after(&program::lines_from_zero(dialect, &scrape));
+        let (found_counters, found_gauges) = (etsy.counters(), etsy.gauges());
+        assert!(
+            found_counters.keys().chain(found_gauges.keys()).all(is_ours),
+            "{dialect}: {found_gauges:#?}"
+        );
+        assert_eq!(sorted(found_counters.into_values()), counters, "{dialect}");
+        assert_eq!(sorted(found_gauges.into_values()), gauges(large), "{dialect}");
+    }
+
+    let lines = program::lines_from_zero("etsy", &scrape);
+    let mut collectd = Collectd::start();
+    collectd.send(&program::pack(&lines));
+    let names: Vec<String> = lines.iter().map(|line| Line::read(line).name).collect();
+    let short = |name: &&str| name.len() < NAME_CHARACTERS_MAX;
+    collectd.wait_for_names(names.iter().map(String::as_str).filter(short));
+    assert_eq!(collectd.unparsed_lines(), Vec::<String>::new());
+    let found = collectd.gauges();
+    assert!(found.keys().chain(collectd.counters().keys()).all(is_ours), "{found:#?}");
+    assert!(found.values().all(|value| gauges(true).contains(value)), "{found:#?}");
+
+    let lines = program::lines_from_zero("datadog", &scrape);
+    let mut datadog = Datadog::start();
+    datadog.send(&program::pack(&lines));
+    // Two of them are one to the server.
+    let series = counters.len() + gauges(false).len();
+    assert_eq!(lines.len(), series + 1);
+    datadog.wait_for_series(series);
+    assert_eq!(datadog.parse_failures(), Vec::<String>::new());
+    let found = datadog.flushed_series();
+    assert!(found.iter().all(|series| is_ours(&series.name) && series.tags.len() == 1), "{found:#?}");
+    let values =
+        |kind: &str| sorted(found.iter().filter(|series| series.kind == kind).map(|series| series.value));
+    assert_eq!((values("Count"), values("Gauge")), (counters, gauges(false)));
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
 fn exposition_file() -> (TempDir, PathBuf) {
+    file_with(HOSTILE.as_bytes())
+}
+
+fn file_with(body: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hostile.prom");
-    fs::write(&path, HOSTILE).unwrap();
+    fs::write(&path, body).unwrap();
     (folder, path)
 }

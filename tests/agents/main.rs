@@ -22,6 +22,7 @@ mod etsy;
 mod growth;
 mod hostile;
 mod incomplete;
+mod itself;
 
 mod exact;
 mod expected;

@@ -22,6 +22,7 @@ fn gauges_have_the_engines_values(release: Release) {
     lab.enable(&[&agent.setting(), "STATSD_FORMAT=etsy", "INTERVAL=1s"]);
     assert!(agent.gauge(&lab, "docker.engine_daemon_engine_cpus_cpus") >= 1.0);
     assert!(agent.gauge(&lab, "docker.engine_daemon_engine_memory_bytes") > 1e6);
+    assert_eq!(agent.gauge(&lab, "docker.up"), 1.0);
     // A scrape is several datagrams: now all of one have come.
     agent.wait_for_scrapes(&lab, 2);
     let exposition = lab.engine.metrics().unwrap();
@@ -118,5 +119,15 @@ fn fifty_different_metrics_arrive_with_datadogs_names_and_tags() {
     let cpus = "docker.engine_daemon_engine_cpus_cpus:";
     let cpus: Vec<_> = receiver.lines().into_iter().filter(|line| line.starts_with(cpus)).collect();
     assert!(cpus.iter().all(|line| line.ends_with("|g|#team:core,env:test")), "{cpus:?}");
+    let check = "_sc|docker.metrics.can_scrape|";
+    let up = format!("{check}0|#team:core,env:test");
+    assert!(receiver.lines().contains(&up), "{:?}", receiver.lines());
     lab.docker(&["plugin", "disable", PLUGIN]);
+    let last = lab.wait_for("last word", || {
+        let lines = receiver.lines();
+        let last = lines.iter().rev().find(|line| line.starts_with(check))?;
+        (*last != up).then(|| last.clone())
+    });
+    assert_eq!(last, format!("{check}1|#team:core,env:test|m:the plugin was told to end"));
+    assert!(receiver.lines().contains(&"docker.up:0|g|#team:core,env:test".to_owned()));
 }

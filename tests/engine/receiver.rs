@@ -47,7 +47,8 @@ impl Receiver {
     /// The different names so far, without tags.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let lines = self.lines();
-        lines.iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
+        let metrics = lines.iter().filter(|line| !line.starts_with("_sc|"));
+        metrics.filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect()
     }
 
     /// How often a metric of this name came.

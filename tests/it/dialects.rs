@@ -3,12 +3,16 @@
 
 use std::borrow::Cow;
 
+use docker_metrics_statsd::config::Settings;
+use docker_metrics_statsd::convert::{Converter, Start};
 use docker_metrics_statsd::decimal::Number;
 use docker_metrics_statsd::statsd::{
     Encoder, Format, KEY_CHARS_MAX, Kind, Metric, NAME_CHARS_MAX, TAG_CHARS_MAX,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::hostile::Hostile;
 
 /// A dialect with tags, as its servers read it.
 struct Dialect {
@@ -295,4 +299,57 @@ proptest! {
             prop_assert_eq!(read.tags.len(), dialect.expected(&input).len(), "{:?}", dialect.format);
         }
     }
+}
+
+/// The lines of a hostile exposition in a dialect of this name.
+fn hostile_lines(format: &str, hostile: &Hostile) -> Vec<String> {
+    let settings = Settings::from_vars("", |name| (name == "STATSD_FORMAT").then(|| format.to_owned()));
+    let mut converter = Converter::new(&settings.unwrap(), Start::Zero);
+    converter.convert(&hostile.body).unwrap();
+    let datagrams = (0..converter.datagrams()).map(|index| converter.datagram(index).unwrap());
+    let text: String = datagrams.map(|datagram| str::from_utf8(datagram).unwrap()).collect();
+    assert!(text.ends_with('\n'));
+    text.split_terminator('\n').map(str::to_owned).collect()
+}
+
+/// A strict reader finds each value of a hostile exposition once, and nothing that it does not say.
+#[test]
+fn a_hostile_exposition_says_nothing_else_in_any_dialect() {
+    let hostile = Hostile::new();
+    let check = |format: &str, holds_large: bool, reads: Vec<Read>| {
+        let sorted = |mut values: Vec<(String, f64)>| {
+            values.sort_by(|left, right| left.1.total_cmp(&right.1));
+            values
+        };
+        let gauges = hostile.gauges.iter().chain([&hostile.merged]);
+        let gauges = gauges.chain(holds_large.then_some(&hostile.large)).map(|value| ("g", value));
+        let counters = hostile.counters.iter().map(|value| ("c", value));
+        let expected = gauges.chain(counters).map(|(kind, value)| (kind.to_owned(), f64::from(*value)));
+        for read in &reads {
+            assert!(read.name.starts_with("docker."), "{format}: {read:?}");
+            // One label each, and `large` has ten.
+            assert!(matches!(read.tags.len(), 0 | 1 | 10), "{format}: {read:?}");
+        }
+        let found = reads.into_iter().map(|read| (read.kind, read.value)).collect();
+        assert_eq!(sorted(found), sorted(expected.collect()), "{format}");
+    };
+    for (name, dialect) in [
+        ("datadog", &DATADOG),
+        ("graphite", &IN_NAMES[0]),
+        ("influx", &IN_NAMES[1]),
+        ("librato", &IN_NAMES[2]),
+        ("signalfx", &IN_NAMES[3]),
+    ] {
+        let lines = hostile_lines(name, &hostile);
+        let reads = lines.iter().map(|line| dialect.read(line));
+        check(name, false, reads.inspect(|read| assert!(!read.tags.is_empty(), "{read:?}")).collect());
+    }
+    let lines = hostile_lines("etsy", &hostile);
+    let reads = lines.iter().map(|line| {
+        let fields: Vec<&str> = line.split('|').collect();
+        let [metric, kind] = fields[..] else { panic!("{line}") };
+        let (name, value) = metric.split_once(':').unwrap();
+        Read { name: read_name(name), tags: Vec::new(), value: read_value(value), kind: kind.to_owned() }
+    });
+    check("etsy", true, reads.collect());
 }

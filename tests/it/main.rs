@@ -9,6 +9,8 @@ mod dialects;
 mod endpoint;
 mod fenced_client;
 mod fenced_server;
+#[path = "../support/hostile.rs"]
+mod hostile;
 mod identical;
 mod law;
 mod listener;

@@ -14,6 +14,7 @@ use docker_metrics_statsd::state::StateFile;
 use smol::channel::{Sender, bounded};
 
 use crate::endpoint::{Endpoint, at_once, chunked};
+use crate::hostile::Hostile;
 
 /// Whether a line, or a datagram, is of the program itself and not of what it scrapes.
 pub(crate) fn is_of_itself(text: &str) -> bool {
@@ -301,4 +302,38 @@ fn without_self_metrics_there_is_no_word() {
     datagrams.extend(bench.end());
     assert!(datagrams.len() >= 5, "{datagrams:?}");
     assert!(datagrams.iter().flat_map(|text| text.lines()).all(|line| !is_of_itself(line)), "{datagrams:?}");
+}
+
+#[test]
+fn what_was_cleaned_and_dropped_of_a_hostile_exposition_is_counted() {
+    let hostile = Hostile::new();
+    let (head, body) = (b"HTTP/1.1 200 OK\r\n", hostile.body.clone());
+    let length = format!("Content-Length: {}\r\n\r\n", body.len());
+    let answer = [head, length.as_bytes(), &body].concat();
+    let endpoint = Endpoint::start(move |_| vec![at_once(answer.clone())]);
+    let bench = Bench::started(&endpoint, &[]);
+    let first = bench.word();
+    first.check(true, "0", "");
+    for (name, expected) in [
+        ("lines_malformed", hostile.malformed),
+        ("lines_too_large", 1),
+        ("values_not_finite", hostile.not_finite),
+        ("values_negative", hostile.negative),
+        ("samples_repeated", hostile.repeated),
+        ("gauges_merged", 1),
+        ("names_cleaned", hostile.cleaned_names),
+        ("tags_cleaned", hostile.cleaned_tags),
+    ] {
+        assert_eq!(first.count(name), expected, "{name}: {first:#?}");
+    }
+    let second = bench.word();
+    for (name, expected) in [
+        ("lines_malformed", hostile.malformed),
+        ("lines_too_large", 1),
+        ("gauges_merged", 1),
+        ("tags_cleaned", 0),
+    ] {
+        assert_eq!(second.count(name), expected, "{name}: {second:#?}");
+    }
+    bench.end();
 }

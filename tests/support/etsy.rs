@@ -76,6 +76,13 @@ impl Etsy {
         gauges
     }
 
+    /// Waits until a counter's sum is this or more.
+    pub(crate) fn wait_for_counter(&mut self, name: &str, sum: f64) {
+        let port = self.management_port;
+        let reached = || read_object(&ask(port, "counters")).get(name).is_some_and(|found| *found >= sum);
+        self.process.wait_for("sum of a counter", |_| reached().then_some(()));
+    }
+
     /// Lines that the server could not read.
     pub(crate) fn bad_lines_seen(&self) -> u64 {
         let stats = self.ask("stats");
@@ -100,23 +107,26 @@ impl Etsy {
         read_object(&self.ask(command))
     }
 
-    /// One command of the management port; the answer without its `END`.
     fn ask(&self, command: &str) -> String {
-        let mut stream =
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.management_port)).expect("the management port");
-        stream.set_read_timeout(Some(ANSWER_MAX)).expect("a time-out above zero");
-        writeln!(stream, "{command}").expect("the management port takes a command");
-        let mut answer = String::new();
-        let mut lines = BufReader::new(stream);
-        loop {
-            let mut line = String::new();
-            let length = lines.read_line(&mut line).expect("an answer of the management port");
-            assert_ne!(length, 0, "the answer to {command} ended without END: {answer}");
-            if line == "END\n" {
-                return answer;
-            }
-            answer.push_str(&line);
+        ask(self.management_port, command)
+    }
+}
+
+/// One command of the management port; the answer without its `END`.
+fn ask(management_port: u16, command: &str) -> String {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, management_port)).expect("the management port");
+    stream.set_read_timeout(Some(ANSWER_MAX)).expect("a time-out above zero");
+    writeln!(stream, "{command}").expect("the management port takes a command");
+    let mut answer = String::new();
+    let mut lines = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        let length = lines.read_line(&mut line).expect("an answer of the management port");
+        assert_ne!(length, 0, "the answer to {command} ended without END: {answer}");
+        if line == "END\n" {
+            return answer;
         }
+        answer.push_str(&line);
     }
 }
 

@@ -18,6 +18,7 @@
 pub(crate) mod collectd;
 pub(crate) mod datadog;
 pub(crate) mod etsy;
+pub(crate) mod hostile;
 pub(crate) mod process;
 pub(crate) mod udp;
 
