@@ -217,6 +217,22 @@ fn sigterm_sends_what_has_grown_since_the_last_scrape() {
 }
 
 #[test]
+fn what_of_a_scrape_cannot_be_sent_is_said_once_and_when_it_is_over() {
+    let (server, statsd) = server();
+    let endpoint = Endpoint::start(|number| {
+        let odd = "# TYPE c counter\nc -1\ng{l=\"a b\"} 1\ng{l=\"a|b\"} 2\nn NaN\nmalformed\n";
+        vec![at_once(chunked(if (1..4).contains(&number) { odd } else { "n NaN\ng{l=\"a b\"} 1\n" }))]
+    });
+    let agent = Agent::start(&endpoint, &statsd);
+    (0..6).for_each(|_| drop(received(&server)));
+    assert!(agent.line().starts_with("scraping"));
+    let losses = "lines are malformed, cumulative values are below zero, gauges become one with others";
+    let line = agent.line();
+    assert!(line.starts_with(&format!("not all of a scrape can be sent: {losses}; ")), "{line}");
+    assert_eq!(agent.line(), "all of a scrape can be sent again after 3 scrapes");
+}
+
+#[test]
 fn a_missing_socket_is_named_once() {
     let (_server, statsd) = server();
     let endpoint = Endpoint::start(|_| Vec::new());
