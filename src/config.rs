@@ -61,6 +61,8 @@ pub struct Settings {
 pub enum Histograms {
     /// A counter for each bucket, and the count and sum.
     Buckets,
+    /// Values of a distribution, and the count and sum; with [`Format::Datadog`] only.
+    Distributions,
     /// The count and sum.
     Counts,
     /// Nothing.
@@ -145,7 +147,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let tags = self.tags(hostname);
         let interval = self.read(&INTERVAL, value::duration);
         let scrape_timeout = self.read(&SCRAPE_TIMEOUT, value::duration);
-        let histograms = self.read(&HISTOGRAMS, value::histograms);
+        let histograms = self.histograms(statsd_format);
         let include = self.read(&INCLUDE, list::globs);
         let exclude = self.read(&EXCLUDE, list::globs);
         let drop_labels = self.read(&DROP_LABELS, list::labels);
@@ -191,6 +193,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let (own, url, host, port) = (own?, url?, host?, port?);
         let host = host.unwrap_or_else(|| "127.0.0.1".to_owned());
         Some(own.or(url).unwrap_or(StatsdAddr::Udp(HostPort { host, port })))
+    }
+
+    /// Only one dialect has a word for a distribution.
+    fn histograms(&mut self, format: Option<Format>) -> Option<Histograms> {
+        let is_spoken = format.is_none_or(|format| format == Format::Datadog);
+        self.read(&HISTOGRAMS, |text| {
+            value::histograms(text).filter(|histograms| is_spoken || *histograms != Histograms::Distributions)
+        })
     }
 
     fn tags(&mut self, hostname: &str) -> Option<Vec<Tag>> {
@@ -295,6 +305,26 @@ mod tests {
             settings(&[("TAGS", "team:core,host:{hostname}"), ("DD_ENV", "prod"), ("DD_VERSION", "1.2")]);
         let tags: Vec<_> = settings.unwrap().tags.iter().map(ToString::to_string).collect();
         assert_eq!(tags, ["team:core", "host:host-1", "env:prod", "version:1.2"]);
+    }
+
+    #[test]
+    fn distributions_are_for_datadog_alone() {
+        let errors = |format| {
+            let vars = [("STATSD_FORMAT", format), ("HISTOGRAMS", "distributions"), ("INTERVAL", "x")];
+            let errors = settings(&vars).unwrap_err();
+            errors.iter().map(|error| error.name).collect::<Vec<_>>().join(" ")
+        };
+        for format in ["etsy", "graphite", "influx", "librato", "signalfx"] {
+            assert_eq!(errors(format), "INTERVAL HISTOGRAMS", "{format}");
+        }
+        assert_eq!(errors("datadog"), "INTERVAL");
+        assert_eq!(errors("json"), "STATSD_FORMAT INTERVAL", "of a wrong format nothing follows");
+        assert_eq!(
+            settings(&[("STATSD_FORMAT", "etsy"), ("HISTOGRAMS", "distributions")]).unwrap_err()[0]
+                .to_string(),
+            "setting HISTOGRAMS: got \"distributions\", takes buckets, distributions (with \
+             STATSD_FORMAT=datadog only), counts or off"
+        );
     }
 
     #[test]

@@ -15,11 +15,14 @@ mod key;
 mod labeling;
 mod name;
 mod note;
+mod observed;
 mod plain;
 mod report;
 mod sample;
 mod source;
 mod walk;
+
+use std::num::NonZeroU32;
 
 use crate::boot::Boot;
 use crate::config::{Histograms, Settings, Tag};
@@ -27,11 +30,12 @@ use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
 use crate::fingerprint::{Fingerprint, FingerprintSet, Fingerprints};
 use crate::series::{Continuity, Series};
-use crate::statsd::{Cleaning, Encoder, Format, Packets, Pushed};
+use crate::statsd::{Cleaning, DistributionLine, Encoder, Format, Packets, Pushed};
 use alike::Alike;
 use filter::Filter;
 use labeling::Labeling;
 use note::{Known, Note};
+use observed::Observed;
 use plain::Plain;
 pub use report::{Counts, Incomplete, Report};
 pub use source::Source;
@@ -68,6 +72,7 @@ pub struct Converter {
     /// How many cumulative series are known.
     series_count: usize,
     alike: Alike,
+    observed: Observed,
     packets: Packets<Carried>,
     /// The packets are those of a complete scrape. Those of one that broke off are of no use.
     is_delivering: bool,
@@ -78,6 +83,10 @@ pub struct Converter {
     was_foreign: bool,
     /// The scrape to be read comes from another process than the one before.
     expects_restart: bool,
+    /// Which series are counted.
+    choice: u64,
+    /// Which ones were when what is known was seen.
+    known_choice: u64,
     reading: Reading,
 }
 
@@ -122,12 +131,21 @@ struct Reading {
 #[derive(Debug, Clone, Copy)]
 #[repr(C, packed(2))]
 struct Carried {
+    /// Who owes it; [`ITS_LINE`] where it is observations.
     series: Fingerprint,
     mantissa: i64,
     exponent: i16,
 }
 
+/// In place of a series: observations are owed by the line that tells of them. They were taken out of what is
+/// owed when that line was written, so nothing is settled with this.
+const ITS_LINE: Fingerprint = 0;
+
 impl Carried {
+    fn observations(count: NonZeroU32) -> Self {
+        Self::new(ITS_LINE, Decimal::whole_number(count.get().into()))
+    }
+
     fn new(series: Fingerprint, amount: Decimal) -> Self {
         let (mantissa, exponent) = amount.parts();
         Self { series, mantissa, exponent }
@@ -145,6 +163,8 @@ pub struct Baseline {
     pub source: Source,
     /// The key of the fingerprints.
     pub key: u64,
+    /// Which series were counted: another number stands for another choice.
+    pub choice: u64,
     /// What is known of every cumulative series, and what is owed.
     pub series: Series,
 }
@@ -156,6 +176,8 @@ pub struct Snapshot<'a> {
     pub source: &'a Source,
     /// The key of the fingerprints.
     pub key: u64,
+    /// Which series are counted.
+    pub choice: u64,
     /// What is known of every series, and what is owed.
     pub series: &'a Series,
 }
@@ -165,6 +187,7 @@ impl Converter {
     #[must_use]
     pub fn new(settings: &Settings, start: Start) -> Self {
         let tags = settings.tags.iter().map(Tag::parts);
+        let choice = filter::choice(settings);
         let encoder = Encoder::new(settings.statsd_format, &settings.metric_prefix, tags);
         Self {
             format: settings.statsd_format,
@@ -179,6 +202,7 @@ impl Converter {
             series: Series::default(),
             series_count: 0,
             alike: Alike::default(),
+            observed: Observed::default(),
             packets: Packets::new(settings.max_packet_bytes),
             is_delivering: false,
             start,
@@ -186,6 +210,8 @@ impl Converter {
             source: Source::default(),
             was_foreign: false,
             expects_restart: false,
+            choice,
+            known_choice: choice,
             reading: Reading::default(),
         }
     }
@@ -196,6 +222,7 @@ impl Converter {
         self.source = baseline.source;
         self.series = baseline.series;
         self.series_count = self.series.len();
+        self.known_choice = baseline.choice;
         self.past = Past::Resumed;
     }
 
@@ -203,8 +230,9 @@ impl Converter {
     /// is owed.
     pub fn snapshot(&mut self) -> Option<Snapshot<'_>> {
         self.end_delivery();
-        let Self { past, source, fingerprints, series, .. } = self;
-        (*past != Past::Nothing).then(|| Snapshot { source, key: fingerprints.key(), series })
+        let Self { past, source, fingerprints, known_choice, series, .. } = self;
+        let (key, choice) = (fingerprints.key(), *known_choice);
+        (*past != Past::Nothing).then_some(Snapshot { source, key, choice, series })
     }
 
     /// How many cumulative series are known.
@@ -259,9 +287,11 @@ impl Converter {
         half.clear();
         self.reading = Reading { half, head, line_text, ..Reading::default() };
         self.families.begin();
+        self.observed.clear();
         self.series.begin(match self.expects_restart {
             _ if self.past == Past::Nothing && self.start == Start::FirstScrape => Continuity::Baseline,
             true => Continuity::Restarted,
+            false if self.known_choice != self.choice => Continuity::Rechosen,
             false => Continuity::Continued,
         });
     }
@@ -281,8 +311,17 @@ impl Converter {
         self.families.finish();
         let had_all = self.reading.counts.malformed == 0;
         let is_as_before = self.series.is_as_before();
-        let mut gone: Vec<_> =
-            self.series.finish(had_all).map(|(series, debt)| (series, debt.clone())).collect();
+        let (mut gone, mut put_together) = (Vec::new(), Vec::new());
+        for (series, debt) in self.series.finish(had_all) {
+            if let Some(line) = DistributionLine::parse(&debt.text) {
+                self.observed.owed(&line, debt.amount.whole());
+                put_together.push(series);
+            } else {
+                gone.push((series, debt.clone()));
+            }
+        }
+        put_together.into_iter().for_each(|line| self.series.settle(line));
+        self.tell();
         gone.sort_by(|(_, left), (_, right)| left.text.cmp(&right.text));
         for (series, debt) in gone {
             let carried = Some(Carried::new(series, debt.amount));
@@ -300,6 +339,7 @@ impl Converter {
         self.is_delivering = true;
         self.past = Past::Scraped;
         self.expects_restart = false;
+        self.known_choice = self.choice;
         let is_foreign = std::mem::take(&mut self.was_foreign);
         let Reading { counts, cleaning, .. } = self.reading;
         Ok(Report { counts, cleaning, is_foreign })
@@ -315,6 +355,7 @@ impl Converter {
             self.series_count = 0;
             self.source = Source::default();
             self.past = Past::Nothing;
+            self.known_choice = self.choice;
             (self.was_foreign, self.expects_restart) = (true, false);
             return Err(Incomplete::OtherProcess);
         }
@@ -354,7 +395,11 @@ impl Converter {
             return;
         }
         for (carried, text) in self.packets.not_taken() {
-            self.series.owe(carried.series, carried.amount(), text);
+            if carried.series == ITS_LINE {
+                self.observed.refused(carried.amount(), text, &self.fingerprints, &mut self.series);
+            } else {
+                self.series.owe(carried.series, carried.amount(), text);
+            }
         }
         self.packets.clear();
     }

@@ -164,6 +164,12 @@ impl Decimal {
         })
     }
 
+    /// A whole number of at most 18 digits.
+    #[inline]
+    pub(crate) fn whole_number(number: u64) -> Self {
+        Self::short(number, 0)
+    }
+
     /// Drops trailing zeros of a mantissa of at most 18 digits.
     #[inline]
     fn short(mut mantissa: u64, mut exponent: i16) -> Self {

@@ -38,6 +38,9 @@ pub enum Continuity {
     Baseline,
     /// The same process as before: a value that fell was reset on its own.
     Continued,
+    /// The same process as before, but other series were counted of it: one that is not known is where counting
+    /// begins.
+    Rechosen,
     /// The process was started again, so every value has grown from zero.
     Restarted,
 }
@@ -204,6 +207,12 @@ impl Series {
         self.debts.insert(identity, Debt { amount, text: text.into(), is_shown: false });
     }
 
+    /// As [`Self::owe`], but beside what is owed already.
+    pub fn owe_more(&mut self, identity: Fingerprint, amount: Decimal, text: &[u8]) {
+        let owed = self.debts.get(&identity).map_or(amount, |debt| debt.amount.plus(amount));
+        self.owe(identity, owed, text);
+    }
+
     /// Whatever the series owed was delivered, or can never be.
     pub fn settle(&mut self, identity: Fingerprint) {
         if !self.debts.is_empty() {
@@ -359,6 +368,12 @@ impl Series {
         self.put(place, line, None);
     }
 
+    /// How the values of the scrape being read relate to those before it.
+    #[must_use]
+    pub fn continuity(&self) -> Continuity {
+        self.reading.continuity
+    }
+
     /// A cumulative series' value in this scrape, and the text that [`Decimal::leading`] read it from with its line
     /// feed, if the same text next time needs no second look; returns what it owes now.
     pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: &[u8]) -> Decimal {
@@ -377,6 +392,15 @@ impl Series {
         }
     }
 
+    /// As [`Self::observe`], but returns only what the series grew by: what it owes stays as it is.
+    #[inline(never)]
+    pub fn grow(&mut self, place: Place, line: &Line, value: Decimal) -> Decimal {
+        let debt = self.debts.remove(&line.identity);
+        let growth = self.observe(place, line, value, b"");
+        self.debts.extend(debt.map(|debt| (line.identity, debt)));
+        growth
+    }
+
     fn growth(&self, place: Place, identity: Fingerprint, value: Decimal) -> Decimal {
         let known = match place {
             Place::Expected => self.lines.get(self.reading.next),
@@ -387,7 +411,8 @@ impl Series {
             (Continuity::Baseline, _) => Decimal::ZERO,
             // It was absent, so it was zero.
             (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
-            (Continuity::Continued, Some(known)) => match self.value(identity, known.seen) {
+            (Continuity::Rechosen, None) => Decimal::ZERO,
+            (_, Some(known)) => match self.value(identity, known.seen) {
                 None => Decimal::ZERO,
                 Some(seen) => {
                     let growth = value.minus(seen);
@@ -403,7 +428,7 @@ impl Series {
     pub fn keep(&mut self, place: Place, line: &Line) {
         let seen = match (self.reading.continuity, place) {
             (Continuity::Restarted, _) | (Continuity::Continued, Place::New) => Some(Seen::of(Decimal::ZERO)),
-            (Continuity::Baseline, Place::New) => Some(Seen::UNKNOWN),
+            (Continuity::Baseline | Continuity::Rechosen, Place::New) => Some(Seen::UNKNOWN),
             _ => None,
         };
         self.put(place, line, seen);

@@ -16,4 +16,4 @@ pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_byte, is_ta
 pub use dialect::Format;
 pub use encode::{Cleaning, Encoder, Kind, Metric};
 pub use packet::{Packets, Pushed};
-pub use rate::{LINE_OBSERVATIONS_MAX, shares};
+pub use rate::{DistributionLine, LINE_OBSERVATIONS_MAX, SHARES_MAX, shares};

@@ -118,9 +118,10 @@ pub const SCRAPE_TIMEOUT: Setting = Setting {
 pub const HISTOGRAMS: Setting = Setting {
     name: "HISTOGRAMS",
     default: "buckets",
-    takes: "buckets, counts or off",
+    takes: "buckets, distributions (with STATSD_FORMAT=datadog only), counts or off",
     help: "What a histogram becomes: buckets sends a counter for each bucket and the count and sum; \
-           counts sends only the count and sum; off sends nothing.",
+           distributions sends what was observed as a distribution, each observation as the middle of its \
+           bucket, and the count and sum; counts sends only the count and sum; off sends nothing.",
 };
 
 /// The metrics to send.

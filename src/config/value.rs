@@ -97,6 +97,7 @@ pub(super) fn port(text: &str) -> Option<u16> {
 pub(super) fn histograms(text: &str) -> Option<Histograms> {
     match text {
         "buckets" => Some(Histograms::Buckets),
+        "distributions" => Some(Histograms::Distributions),
         "counts" => Some(Histograms::Counts),
         "off" => Some(Histograms::Off),
         _ => None,

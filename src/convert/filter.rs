@@ -1,8 +1,22 @@
 //! Which metrics are sent: those that `INCLUDE` and `EXCLUDE` leave.
 
-use crate::config::Settings;
+use crate::config::{Histograms, Settings};
 use crate::exposition::Role;
+use crate::fingerprint::Fingerprints;
 use crate::glob::Glob;
+
+/// A number that stands for which series are counted: it goes by all settings that this depends on.
+pub(super) fn choice(settings: &Settings) -> u64 {
+    let histograms = match settings.histograms {
+        Histograms::Buckets => "buckets",
+        Histograms::Distributions => "distributions",
+        Histograms::Counts => "counts",
+        Histograms::Off => "off",
+    };
+    let names = |globs: &[Glob]| globs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let text = format!("{histograms};{};{}", names(&settings.include), names(&settings.exclude));
+    Fingerprints::with_key(0).of(text.as_bytes())
+}
 
 /// Decides by a metric's name.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::key::{Label, canonical, sort, write_head};
 use super::note::{Known, Note, Plainness};
 use super::walk::Written;
-use super::{Carried, Converter, SAMPLES_MAX, name};
+use super::{Carried, Converter, SAMPLES_MAX, name, observed};
 use crate::config::Histograms;
 use crate::decimal::{self, Decimal, Number};
 use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample};
@@ -97,6 +97,9 @@ impl Converter {
                     self.reading.counts.repeated += 1;
                     return;
                 }
+                if note.is_watched() && note.role() == Role::HistogramBucket {
+                    return self.bucket(text, sample, &line, place, value);
+                }
                 // A value that is watched needs a second look every time.
                 let tail = text.get(sample.head_bytes..).filter(|_| !note.is_watched()).unwrap_or_default();
                 let written = decimal::settled_bytes(tail).and_then(|bytes| tail.get(..=bytes));
@@ -167,14 +170,18 @@ impl Converter {
 
     fn note(&mut self, sample: &Sample<'_>) -> Note {
         let role = self.families.role(&sample.name, &self.fingerprints);
-        let is_watched = matches!(sample.name.as_ref(), INFO | CPUS | START);
+        let is_sent = self.is_sent(sample, role);
+        // The place of a bucket among its neighbours matters in every scrape, also where it did not grow.
+        let is_observed =
+            is_sent && role == Role::HistogramBucket && self.histograms == Histograms::Distributions;
+        let is_watched = is_observed || matches!(sample.name.as_ref(), INFO | CPUS | START);
         let plainness = match self.format {
             Format::Datadog if !is_watched && self.labeling.leaves(&sample.labels) => {
                 self.plain.covers(sample, role)
             }
             _ => Plainness::None,
         };
-        Note::sample(role, self.is_sent(sample, role), is_watched, plainness)
+        Note::sample(role, is_sent, is_watched, plainness)
     }
 
     fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {
@@ -191,6 +198,8 @@ impl Converter {
                 };
                 !bound.is_some_and(|le| name::is_infinity(&le))
             }
+            // Nothing is known of what it holds.
+            (Role::HistogramBucket, Histograms::Distributions) => observed::bound(sample).is_some(),
             _ => true,
         }
     }
@@ -207,7 +216,8 @@ impl Converter {
                 }
             }
             CPUS => reading.has_cpus = true,
-            _ => reading.source.process_start = reading.source.process_start.or(value.finite()),
+            START => reading.source.process_start = reading.source.process_start.or(value.finite()),
+            _ => {}
         }
     }
 

@@ -1,3 +1,5 @@
+mod distributions;
+
 use super::*;
 use crate::decimal::Decimal;
 use crate::series::LINES_MAX;

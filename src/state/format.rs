@@ -1,7 +1,7 @@
 //! The state as bytes: pure, versioned, with a sum over all of it at the end.
 //!
-//! Lines of text first: a title with the version, when it was saved, the key of the fingerprints, the engine, its start and
-//! the boot of its machine (empty where there is none), and how many series and debts follow. Then, in little-endian order, 18
+//! Lines of text first: a title with the version, when it was saved, the key of the fingerprints, the choice of
+//! series, the engine, its start and the boot of its machine (empty where there is none), and how many series and debts follow. Then, in little-endian order, 18
 //! bytes for each series (fingerprint, mantissa and exponent of its last value), and for each debt the same of what is owed, the
 //! length of its text in 4 bytes, and the text.
 
@@ -15,7 +15,7 @@ use crate::decimal::{Decimal, Number};
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::series::{Record, Series};
 
-const TITLE: &str = "docker-metrics-statsd state 2";
+const TITLE: &str = "docker-metrics-statsd state 3";
 /// The exponent that stands for a last value that is not known.
 const UNKNOWN: i16 = i16::MIN;
 /// How long the last line is: `sum `, 16 hexadecimal digits, a line feed.
@@ -43,15 +43,17 @@ impl fmt::Display for FormatError {
 
 /// Writes the state, a chunk at a time.
 pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) -> io::Result<()> {
-    let Snapshot { source: Source { engine, process_start, boot }, key, series } = snapshot;
+    let Snapshot { source: Source { engine, process_start, boot }, key, choice, series } = snapshot;
     let saved = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
     let (count, debts) = (series.records().count(), series.debts().len());
     let mut out = Summed { out, chunk: Vec::with_capacity(CHUNK_BYTES), sum: 0 };
-    out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nengine {engine}\n").as_bytes())?;
-    out.put(format!("start {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes())?;
+    out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\n").as_bytes())?;
+    out.put(
+        format!("engine {engine}\nstart {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes(),
+    )?;
     for Record { identity, seen } in series.records() {
         out.put(&number(identity, seen))?;
     }
@@ -141,6 +143,7 @@ impl<'a> Fields<'a> {
         self.text("docker-metrics-statsd")?;
         let saved = self.text("saved")?.parse().ok()?;
         let key = u64::from_str_radix(self.text("key")?, 16).ok()?;
+        let choice = u64::from_str_radix(self.text("choice")?, 16).ok()?;
         let engine = Some(self.text("engine")?.to_owned()).filter(|id| !id.is_empty());
         let process_start = match self.text("start")? {
             "" => None,
@@ -167,7 +170,7 @@ impl<'a> Fields<'a> {
         }
         let saved = UNIX_EPOCH.checked_add(Duration::from_secs(saved))?;
         let source = Source { engine, process_start, boot };
-        self.0.is_empty().then_some((saved, Baseline { source, key, series }))
+        self.0.is_empty().then_some((saved, Baseline { source, key, choice, series }))
     }
 
     /// The line of this name.
@@ -223,12 +226,18 @@ pub(super) mod tests {
                 boot: Some(Boot { id: "0b-1c".to_owned(), time: decimal("1763820000.5").unwrap() }),
             },
             key: 0xdead_beef,
+            choice: 0xcafe,
             series,
         }
     }
 
     pub(in crate::state) fn snapshot(baseline: &Baseline) -> Snapshot<'_> {
-        Snapshot { source: &baseline.source, key: baseline.key, series: &baseline.series }
+        Snapshot {
+            source: &baseline.source,
+            key: baseline.key,
+            choice: baseline.choice,
+            series: &baseline.series,
+        }
     }
 
     pub(in crate::state) fn encoded(baseline: &Baseline, now: SystemTime) -> Vec<u8> {
@@ -239,7 +248,7 @@ pub(super) mod tests {
 
     #[track_caller]
     pub(in crate::state) fn assert_same(left: &Baseline, right: &Baseline) {
-        assert_eq!((&left.source, left.key), (&right.source, right.key));
+        assert_eq!((&left.source, left.key, left.choice), (&right.source, right.key, right.choice));
         assert!(left.series.records().eq(right.series.records()));
         let debts = |baseline: &Baseline| {
             let mut debts: Vec<_> = baseline.series.debts().map(|(id, debt)| (id, debt.clone())).collect();

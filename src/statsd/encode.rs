@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::check::{self, ServiceCheck};
 use super::clean::{self, Charset, NAME_CHARS_MAX};
 use super::dialect::{Dialect, Format, Place};
-use super::rate::rate;
+use super::rate;
 use crate::decimal::Decimal;
 
 /// What a value is to the server.
@@ -193,12 +193,7 @@ fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
     match kind {
         Kind::Counter => out.extend_from_slice(b"|c"),
         Kind::Gauge => out.extend_from_slice(b"|g"),
-        Kind::Distribution { observations } => {
-            out.extend_from_slice(b"|d");
-            if observations > NonZeroU32::MIN {
-                out.extend_from_slice(format!("|@{}", rate(observations)).as_bytes());
-            }
-        }
+        Kind::Distribution { observations } => rate::push_kind(observations, out),
     }
 }
 

@@ -4,15 +4,16 @@
 //! divides and drops the fraction, so a rate that is rounded the wrong way is one observation less
 //! (`@0.000005` is 199,999): here are the rates that every count survives.
 
+use std::io::Write;
 use std::num::NonZeroU32;
 
 /// The most observations that one line stands for: up to here every count was tried.
 pub const LINE_OBSERVATIONS_MAX: u32 = 200_000;
-/// The most lines that tell of one value.
-const LINES_MAX: usize = 50;
+/// The most lines that tell of one value in one scrape.
+pub const SHARES_MAX: usize = 50;
 
-/// The lines that tell of so many observations of one value, each with its share. What is more than
-/// ten million is not told: that many lines help nobody.
+/// The lines that tell of so many observations of one value, each with its share: ten million observations in
+/// [`SHARES_MAX`] lines. What is more is for another time: that many lines at once help nobody.
 pub fn shares(observations: u64) -> impl Iterator<Item = NonZeroU32> {
     let mut rest = observations;
     let share = std::iter::from_fn(move || {
@@ -20,12 +21,21 @@ pub fn shares(observations: u64) -> impl Iterator<Item = NonZeroU32> {
         rest -= u64::from(share);
         NonZeroU32::new(share)
     });
-    share.take(LINES_MAX)
+    share.take(SHARES_MAX)
+}
+
+/// Appends the type of a distribution, and its rate unless that is 1.
+pub(super) fn push_kind(observations: NonZeroU32, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"|d");
+    if observations > NonZeroU32::MIN {
+        // Writing to memory does not fail.
+        let _ = write!(out, "|@{}", rate(observations));
+    }
 }
 
 /// The largest rate whose reciprocal, without its fraction, is `observations`: the Agent keeps the
 /// fraction in the sum, which is then off by as little as can be.
-pub(super) fn rate(observations: NonZeroU32) -> f64 {
+fn rate(observations: NonZeroU32) -> f64 {
     let observations = f64::from(observations.get());
     let mut rate = (1.0 / observations).next_up();
     // Two steps at most: the nearest double to the reciprocal is half a step away from it.
@@ -33,6 +43,46 @@ pub(super) fn rate(observations: NonZeroU32) -> f64 {
         rate = rate.next_down();
     }
     rate
+}
+
+/// A line of a distribution, taken apart to be written with another value or rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DistributionLine<'a> {
+    /// What stands before the value: the name and a colon.
+    name: &'a [u8],
+    value: &'a [u8],
+    /// What stands behind the type and the rate: the tags and a line feed.
+    tags: &'a [u8],
+}
+
+impl<'a> DistributionLine<'a> {
+    /// Takes a line apart that the encoder wrote; `None` if it is not one of a distribution.
+    #[must_use]
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        let (name, rest) = line.split_at_checked(memchr::memchr(b':', line)? + 1)?;
+        let (value, rest) = rest.split_at_checked(memchr::memchr(b'|', rest)?)?;
+        let behind = rest.strip_prefix(b"|d")?;
+        let tags = match behind {
+            [b'|', b'@', rate @ ..] => rate.get(memchr::memchr2(b'|', b'\n', rate)?..)?,
+            [b'|' | b'\n', ..] => behind,
+            _ => return None,
+        };
+        Some(Self { name, value, tags })
+    }
+
+    /// The same with another value, in plain decimal text.
+    #[must_use]
+    pub fn with_value(self, value: &'a [u8]) -> Self {
+        Self { value, ..self }
+    }
+
+    /// Appends the line, which says that its value was observed so often.
+    pub fn write(&self, observations: NonZeroU32, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.name);
+        out.extend_from_slice(self.value);
+        push_kind(observations, out);
+        out.extend_from_slice(self.tags);
+    }
 }
 
 #[cfg(test)]
@@ -56,14 +106,16 @@ mod tests {
     #[test]
     fn rates_are_plain_decimals() {
         for (observations, expected) in [
-            (1, "1"),
-            (2, "0.5"),
-            (3, "0.3333333333333333"),
-            (10, "0.1"),
-            (49, "0.02040816326530612"),
-            (200_000, "0.0000049999999999999996"),
+            (1, "|d"),
+            (2, "|d|@0.5"),
+            (3, "|d|@0.3333333333333333"),
+            (10, "|d|@0.1"),
+            (49, "|d|@0.02040816326530612"),
+            (200_000, "|d|@0.0000049999999999999996"),
         ] {
-            assert_eq!(rate(NonZeroU32::new(observations).unwrap()).to_string(), expected);
+            let mut text = Vec::new();
+            push_kind(NonZeroU32::new(observations).unwrap(), &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), expected);
         }
     }
 
@@ -79,6 +131,31 @@ mod tests {
         ] {
             let shares: Vec<u32> = shares(observations).map(NonZeroU32::get).collect();
             assert_eq!(shares, expected, "{observations}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_written_anew_with_another_value_and_rate() {
+        for (line, expected) in [
+            ("a:0|d\n", Some("a:7.5|d|@0.5\n")),
+            ("a.b:0|d|#c:d,e\n", Some("a.b:7.5|d|@0.5|#c:d,e\n")),
+            ("a:-1|d|@0.3333333333333333|#c::d\n", Some("a:7.5|d|@0.5|#c::d\n")),
+            ("a:1|d|@0.1\n", Some("a:7.5|d|@0.5\n")),
+            ("a:1|c|#b:1|d\n", None),
+            ("a:1|c\n", None),
+            ("a:1|dd\n", None),
+            ("a:1|d", None),
+            ("a:1|d|@0.1", None),
+            ("a", None),
+            ("", None),
+        ] {
+            let two = NonZeroU32::new(2).unwrap();
+            let written = DistributionLine::parse(line.as_bytes()).map(|line| {
+                let mut text = Vec::new();
+                line.with_value(b"7.5").write(two, &mut text);
+                String::from_utf8(text).unwrap()
+            });
+            assert_eq!(written.as_deref(), expected, "{line}");
         }
     }
 }
