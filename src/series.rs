@@ -408,10 +408,9 @@ impl Series {
             Place::New | Place::Repeated => None,
         };
         match (self.reading.continuity, known) {
-            (Continuity::Baseline, _) => Decimal::ZERO,
+            (Continuity::Baseline, _) | (Continuity::Rechosen, None) => Decimal::ZERO,
             // It was absent, so it was zero.
             (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
-            (Continuity::Rechosen, None) => Decimal::ZERO,
             (_, Some(known)) => match self.value(identity, known.seen) {
                 None => Decimal::ZERO,
                 Some(seen) => {

@@ -21,12 +21,14 @@ use bodies::{Endpoint, Random};
 use edits::{Edit, Step};
 
 /// The settings that lines depend on.
-const SETTINGS: [&[(&str, &str)]; 5] = [
+const SETTINGS: [&[(&str, &str)]; 7] = [
     &[],
     &[("MAX_PACKET_BYTES", "256"), ("TAGS", "team:core,bare"), ("DD_ENV", "prod"), ("METRIC_PREFIX", "a.b_")],
     &[("STATSD_FORMAT", "etsy"), ("MAX_PACKET_BYTES", "300"), ("TAGS", "on:h-1,x")],
     &[("HISTOGRAMS", "counts")],
     &[("HISTOGRAMS", "off"), ("STATSD_FORMAT", "etsy")],
+    &[("HISTOGRAMS", "distributions")],
+    &[("HISTOGRAMS", "distributions"), ("MAX_PACKET_BYTES", "256"), ("TAGS", "team:core,bare")],
 ];
 
 /// What happens around a scrape.

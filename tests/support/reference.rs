@@ -5,6 +5,8 @@
 //! the settings, and the words in which a scrape is reported. It bounds lines and labels, and nothing else. Of datagrams
 //! it knows only how large they may be; whoever compares says which of [`Reference::entries`] were taken.
 
+#[path = "reference/distribution.rs"]
+mod distribution;
 #[path = "reference/exposition.rs"]
 mod exposition;
 #[path = "reference/number.rs"]
@@ -15,10 +17,11 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use docker_metrics_statsd::config::{Histograms, Settings};
+use docker_metrics_statsd::config::{self, Settings};
 use docker_metrics_statsd::convert::{Counts, Incomplete, Report, Start};
 use docker_metrics_statsd::statsd::Cleaning;
 
+use distribution::Histograms;
 use exposition::{Line, Role, Sample, Types};
 use number::{Number, Value};
 
@@ -34,9 +37,18 @@ pub(crate) struct Entry {
     pub(crate) text: String,
     /// It is what a series owed that is gone.
     pub(crate) is_late: bool,
-    /// The growth that it carries, and of which series.
-    carries: Option<(Key, Number)>,
+    carries: Carries,
     is_taken: bool,
+}
+
+/// The growth that an entry carries.
+#[derive(Debug)]
+enum Carries {
+    Nothing,
+    /// Of this series.
+    Growth(Key, Number),
+    /// Told by this line, which says one of them.
+    Observations(String, u64),
 }
 
 struct Debt {
@@ -59,6 +71,8 @@ pub(crate) struct Reference {
     source: Source,
     values: Values,
     debts: BTreeMap<Key, Debt>,
+    /// By the line that says one of them.
+    observations_owed: BTreeMap<String, u64>,
     entries: Vec<Entry>,
 }
 
@@ -80,6 +94,7 @@ struct Scrape {
     shown: BTreeSet<Key>,
     /// Gauges, and what cleaning makes of each.
     gauges: BTreeMap<Key, Key>,
+    histograms: Histograms,
 }
 
 impl Reference {
@@ -91,6 +106,7 @@ impl Reference {
             source: Source::default(),
             values: Values::new(),
             debts: BTreeMap::new(),
+            observations_owed: BTreeMap::new(),
             entries: Vec::new(),
         }
     }
@@ -104,19 +120,24 @@ impl Reference {
     pub(crate) fn taken(&mut self, entry: usize) {
         let entry = &mut self.entries[entry];
         entry.is_taken = true;
-        if let Some((key, _)) = &entry.carries {
+        if let Carries::Growth(key, _) = &entry.carries {
             self.debts.remove(key);
         }
     }
 
     /// How many series owe. What was not taken is owed.
     pub(crate) fn owing(&mut self) -> usize {
-        for Entry { text, carries, is_taken, .. } in mem::take(&mut self.entries) {
-            if let (Some((key, amount)), false) = (carries, is_taken) {
-                self.debts.insert(key, Debt { amount, text });
+        let entries = mem::take(&mut self.entries).into_iter();
+        for Entry { text, carries, .. } in entries.filter(|entry| !entry.is_taken) {
+            match carries {
+                Carries::Nothing => {}
+                Carries::Growth(key, amount) => drop(self.debts.insert(key, Debt { amount, text })),
+                Carries::Observations(line, count) => {
+                    *self.observations_owed.entry(line).or_default() += count;
+                }
             }
         }
-        self.debts.len()
+        self.debts.len() + self.observations_owed.len()
     }
 
     /// How many cumulative series are known.
@@ -181,7 +202,7 @@ impl Reference {
             self.cumulative(sample, role, value, scrape);
         } else if let Some(value) = value {
             let text = wire::text(&self.settings, sample, role, 'g', value);
-            self.send(text, None, false, &mut scrape.counts);
+            self.send(text, Carries::Nothing, false, &mut scrape.counts);
         }
     }
 
@@ -209,34 +230,45 @@ impl Reference {
             Some(Some(before)) => value.minus(before),
         };
         scrape.values.insert(key.clone(), Some(value));
+        if role == Role::Bucket && self.settings.histograms == config::Histograms::Distributions {
+            let one = wire::distribution(&self.settings, sample);
+            let count = value.whole().saturating_sub(value.minus(growth).whole());
+            let bound = distribution::bound(&sample.labels["le"]).unwrap();
+            scrape.histograms.add(sample, one, bound, count);
+            return;
+        }
         scrape.shown.insert(key.clone());
         let owed = self.debts.get(&key).map_or(growth, |debt| debt.amount.plus(growth));
         if !owed.is_zero() {
             let text = wire::text(&self.settings, sample, role, 'c', owed);
-            self.send(text, Some((key, owed)), false, &mut scrape.counts);
+            self.send(text, Carries::Growth(key, owed), false, &mut scrape.counts);
         }
     }
 
     fn is_sent(&self, sample: &Sample, role: Role) -> bool {
         match (role, self.settings.histograms) {
             (Role::Created, _)
-            | (Role::Bucket | Role::OfHistogram(_), Histograms::Off)
-            | (Role::Bucket, Histograms::Counts) => false,
-            (Role::Bucket, Histograms::Buckets) => {
+            | (Role::Bucket | Role::OfHistogram(_), config::Histograms::Off)
+            | (Role::Bucket, config::Histograms::Counts) => false,
+            (Role::Bucket, config::Histograms::Buckets) => {
                 !sample.labels.get("le").is_some_and(|le| wire::is_infinity(le))
+            }
+            (Role::Bucket, config::Histograms::Distributions) => {
+                sample.labels.get("le").is_some_and(|le| distribution::bound(le).is_some())
             }
             _ => true,
         }
     }
 
-    /// Debts of series that had no value follow, and what the scrape has shown is known.
+    /// Observations follow, then debts of series that had no value, and what the scrape has shown is known.
     fn end(&mut self, scrape: &mut Scrape) {
+        self.tell(scrape);
         let gone = self.debts.iter().filter(|(key, _)| !scrape.shown.contains(*key));
         let mut gone: Vec<_> =
             gone.map(|(key, debt)| (debt.text.clone(), key.clone(), debt.amount)).collect();
         gone.sort_by(|left, right| left.0.cmp(&right.0));
         for (text, key, amount) in gone {
-            self.send(text, Some((key, amount)), true, &mut scrape.counts);
+            self.send(text, Carries::Growth(key, amount), true, &mut scrape.counts);
         }
         let before = mem::replace(&mut self.values, mem::take(&mut scrape.values));
         if scrape.counts.malformed > 0 {
@@ -247,13 +279,41 @@ impl Reference {
         }
     }
 
-    fn send(&mut self, text: String, carries: Option<(Key, Number)>, is_late: bool, counts: &mut Counts) {
+    /// Whatever grew or is owed, by line; of each line no more than fifty times 200,000.
+    fn tell(&mut self, scrape: &mut Scrape) {
+        let mut owed = mem::take(&mut self.observations_owed);
+        for (line, count) in mem::take(&mut scrape.histograms).observations() {
+            let owed = owed.entry(line).or_default();
+            *owed = owed.saturating_add(count);
+        }
+        for (line, count) in owed {
+            let mut rest = count.min(999_999_999_999_999_999);
+            for _ in 0..50 {
+                let share = rest.min(200_000);
+                let text = wire::with_rate(&line, share);
+                if share == 0 || text.len() > self.settings.max_packet_bytes {
+                    scrape.counts.too_large += usize::from(share > 0);
+                    rest = 0;
+                    break;
+                }
+                rest -= share;
+                self.send(text, Carries::Observations(line.clone(), share), false, &mut scrape.counts);
+            }
+            if rest > 0 {
+                self.observations_owed.insert(line, rest);
+            }
+        }
+    }
+
+    fn send(&mut self, text: String, carries: Carries, is_late: bool, counts: &mut Counts) {
         if text.len() <= self.settings.max_packet_bytes {
             counts.metrics += 1;
             self.entries.push(Entry { text, is_late, carries, is_taken: false });
         } else {
             counts.too_large += 1;
-            carries.map(|(key, _)| self.debts.remove(&key));
+            if let Carries::Growth(key, _) = carries {
+                self.debts.remove(&key);
+            }
         }
     }
 }

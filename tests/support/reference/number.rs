@@ -118,6 +118,21 @@ impl Number {
         self.minus(other).mantissa < 0
     }
 
+    /// Without its fraction; 0 if it is negative, and the largest number if it is larger.
+    pub(super) fn whole(self) -> u64 {
+        let text = self.text();
+        let whole = text.split('.').next().unwrap();
+        if whole.starts_with('-') { 0 } else { whole.parse().unwrap_or(u64::MAX) }
+    }
+
+    pub(super) fn half(self) -> Self {
+        let half = Self { mantissa: self.mantissa * 5, power: self.power - 1 }.short();
+        if half.mantissa.unsigned_abs().to_string().len() <= DIGITS_MAX {
+            return half;
+        }
+        Self::nearest(self.double() / 2.0).unwrap()
+    }
+
     /// Plain decimal text.
     pub(super) fn text(self) -> String {
         let sign = if self.mantissa < 0 { "-" } else { "" };

@@ -25,6 +25,30 @@ pub(super) fn text(settings: &Settings, sample: &Sample, role: Role, kind: char,
     line(value)
 }
 
+/// The line that says one observation of a histogram, with `?` in place of its value.
+pub(super) fn distribution(settings: &Settings, bucket: &Sample) -> String {
+    let mut labels = bucket.labels.clone();
+    labels.remove("le");
+    let name = bucket.name.strip_suffix("_bucket").unwrap_or(&bucket.name).to_owned();
+    let histogram = Sample { name, labels, value: bucket.value };
+    let tags = datadog_tags(settings, &histogram, Role::Bucket);
+    format!("{}:?|d{tags}\n", datadog_name(settings, &histogram, Role::Gauge))
+}
+
+/// The line with the largest rate of which the Agent makes so many observations: it cuts off the fraction of
+/// the reciprocal.
+pub(super) fn with_rate(line: &str, observations: u64) -> String {
+    let counted = |rate: f64| format!("{}", (1.0 / rate).floor());
+    let expected = observations.to_string();
+    if observations <= 1 {
+        return line.to_owned();
+    }
+    let nearest = 1.0 / format!("{expected}.0").parse::<f64>().unwrap();
+    let near = (-3_i64..=3).rev().map(|steps| f64::from_bits(nearest.to_bits().wrapping_add_signed(steps)));
+    let rate = near.into_iter().find(|rate| counted(*rate) == expected).unwrap();
+    line.replacen("|d", &format!("|d|@{rate}"), 1)
+}
+
 fn datadog_name(settings: &Settings, sample: &Sample, role: Role) -> String {
     let name = &sample.name;
     let part = |old: &str, new: &str| format!("{}.{new}", name.strip_suffix(old).unwrap_or(name));
