@@ -13,6 +13,7 @@ mod fenced_server;
 mod hostile;
 mod identical;
 mod law;
+mod law_of_observations;
 mod listener;
 mod peers;
 #[path = "../support/reference.rs"]
