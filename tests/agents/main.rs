@@ -23,6 +23,7 @@ mod growth;
 mod hostile;
 mod incomplete;
 mod itself;
+mod sketches;
 
 mod exact;
 mod expected;

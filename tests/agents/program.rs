@@ -10,21 +10,30 @@ const DATAGRAM_BYTES_MAX: usize = 1432;
 
 /// Runs `convert` in a dialect, with no other setting.
 pub(crate) fn convert(dialect: &str, arguments: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"))
-        .arg("convert")
-        .args(arguments)
-        .env_clear()
-        .env("STATSD_FORMAT", dialect)
-        .output()
-        .expect("the program starts")
+    command(dialect, arguments).output().expect("the program starts")
+}
+
+fn command(dialect: &str, arguments: &[&Path]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docker-metrics-statsd"));
+    command.arg("convert").args(arguments).env_clear().env("STATSD_FORMAT", dialect);
+    command
+}
+
+/// The lines that `convert` prints of one complete scrape, counted from zero, with histograms as distributions.
+pub(crate) fn distributions_from_zero(scrape: &Path) -> Vec<String> {
+    let mut command = command("datadog", &[Path::new("--from-zero"), scrape]);
+    lines_of(&command.env("HISTOGRAMS", "distributions").output().expect("the program starts"))
 }
 
 /// The lines that `convert` prints.
 pub(crate) fn lines(dialect: &str, arguments: &[&Path]) -> Vec<String> {
-    let output = convert(dialect, arguments);
+    lines_of(&convert(dialect, arguments))
+}
+
+fn lines_of(output: &Output) -> Vec<String> {
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "convert {arguments:?}: {}: {errors}", output.status);
-    let text = String::from_utf8(output.stdout).expect("lines in UTF-8");
+    assert!(output.status.success(), "convert: {}: {errors}", output.status);
+    let text = str::from_utf8(&output.stdout).expect("lines in UTF-8");
     assert!(text.ends_with('\n'), "the last line ends");
     text.lines().map(str::to_owned).collect()
 }

@@ -39,6 +39,19 @@ pub(crate) struct Series {
     pub(crate) tags: Vec<String>,
 }
 
+/// A distribution of a series as the server would have sent it to Datadog.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sketch {
+    pub(crate) name: String,
+    /// Sorted, without the server's own `origin` tags.
+    pub(crate) tags: Vec<String>,
+    /// How many values there were.
+    pub(crate) count: u64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) sum: f64,
+}
+
 /// A running DogStatsD server, reached through a unix datagram socket.
 pub(crate) struct Datadog {
     process: Process,
@@ -100,6 +113,19 @@ impl Datadog {
         });
     }
 
+    /// Waits for flushes until at least `values` values of distributions were flushed; every sketch of them, in
+    /// the order of the flushes.
+    pub(crate) fn wait_for_sketches(&mut self, values: u64) -> Vec<Sketch> {
+        self.process.wait_for("flush with all values", |process| {
+            let log = process.log();
+            let complete = log.rfind('\n').map_or("", |end| &log[..end]);
+            let flushes = complete.lines().filter(|line| line.contains("Sending distributions: "));
+            let sketches: Vec<_> = flushes.flat_map(sketches).collect();
+            let flushed = sketches.iter().map(|sketch| sketch.count).sum::<u64>();
+            (flushed >= values).then_some(sketches)
+        })
+    }
+
     /// The server's own words for each line that it could not read.
     pub(crate) fn parse_failures(&self) -> Vec<String> {
         let log = self.process.log();
@@ -150,21 +176,45 @@ fn series(line: &str) -> Vec<Series> {
 }
 
 fn one_series(text: &str) -> Series {
-    let between = |start: &str, end: &str| {
-        let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}")).1;
-        rest.split_once(end).unwrap_or_else(|| panic!("no {end} in {rest}")).0
-    };
     let name = text.split_once("\", points: ").expect("a name before the points").0;
-    let mut tags: Vec<String> = between("tags: [", "], metadata: ")
-        .split(", ")
-        .map(|tag| tag.trim_matches('"').to_owned())
-        .filter(|tag| !tag.starts_with("origin:") && !tag.starts_with("dd.origin:"))
-        .collect();
-    tags.sort();
     Series {
         name: name.to_owned(),
-        kind: between("kind: ", ", ").to_owned(),
-        value: between("value: ", " }").parse().expect("a number"),
-        tags,
+        kind: between(text, "kind: ", ", ").to_owned(),
+        value: between(text, "value: ", " }").parse().expect("a number"),
+        tags: tags(between(text, "tags: [", "], metadata: ")),
     }
+}
+
+/// Reads Rust's debug form of a payload, as far as it is of use: `Sketch { metric: "n", host: "",
+/// distributions: [], tags: ["a:b"], dogsketches: [Dogsketch { ts: 1, cnt: 1, min: 0.5, max: 0.5, avg: 0.5,
+/// sum: 0.5, k: [1293], ..`
+fn sketches(line: &str) -> Vec<Sketch> {
+    line.split("Sketch { metric: \"").skip(1).map(one_sketch).collect()
+}
+
+fn one_sketch(text: &str) -> Sketch {
+    let number = |name: &str| between(text, &format!(" {name}: "), ", ").parse().expect("a number");
+    assert_eq!(text.matches("Dogsketch {").count(), 1, "one time in a flush: {text}");
+    Sketch {
+        name: text.split_once("\", host: ").expect("a name before the host").0.to_owned(),
+        tags: tags(between(text, " tags: [", "], dogsketches: ")),
+        count: between(text, " cnt: ", ", ").parse().expect("a whole number"),
+        min: number("min"),
+        max: number("max"),
+        sum: number("sum"),
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}")).1;
+    rest.split_once(end).unwrap_or_else(|| panic!("no {end} in {rest}")).0
+}
+
+/// Sorted, without the server's own.
+fn tags(text: &str) -> Vec<String> {
+    let tags = text.split(", ").map(|tag| tag.trim_matches('"').to_owned());
+    let mut tags: Vec<String> =
+        tags.filter(|tag| !tag.starts_with("origin:") && !tag.starts_with("dd.origin:")).collect();
+    tags.sort();
+    tags
 }
