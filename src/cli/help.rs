@@ -121,9 +121,10 @@ without it, 127.0.0.1:8125 over UDP.
 usage: docker-metrics-statsd listen [--raw|--summary] [ADDR]
 
   --raw      the lines as they arrive
-  --summary  a live table: the sum of each count and what it grows by in a second (over the last
-             half minute to minute), the last value of anything else, and how long ago it came;
-             where there is no terminal, plain lines of what changed, every two seconds
+  --summary  a live table: the sum of each count (of a distribution, how many values came) and what
+             it grows by in a second (over the last half minute to minute), the last value of
+             anything else, and how long ago it came; where there is no terminal, plain lines of
+             what changed, every two seconds
 
 examples:
   docker-metrics-statsd listen --summary

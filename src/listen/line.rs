@@ -37,25 +37,41 @@ impl<'a> Line<'a> {
         rate.and_then(|rate| rate.parse().ok()).filter(|rate| *rate > 0.0).unwrap_or(1.0)
     }
 
+    /// How often the value of a distribution was observed: the Agent divides by the rate and drops the fraction.
+    pub(super) fn times(&self) -> f64 {
+        (1.0 / self.rate()).trunc()
+    }
+
     /// The tags, from either place.
     pub(super) fn tags(&self) -> (&'a str, &'a str) {
         (self.name_tags, self.fields.split('|').find_map(|field| field.strip_prefix('#')).unwrap_or_default())
     }
 }
 
-/// `name value kind tags`, in columns.
+/// `name value kind tags`, in columns; of a distribution how often instead of a rate.
 pub(super) fn readable(line: &str) -> String {
-    let Some(Line { name, name_tags, value, kind, fields }) = Line::parse(line) else {
-        return line.to_owned();
-    };
+    let Some(parsed) = Line::parse(line) else { return line.to_owned() };
+    let Line { name, name_tags, value, kind, fields } = parsed;
+    let mut times = String::new();
     let kind = match kind {
         "c" => "count",
         "g" => "gauge",
+        "d" => {
+            if parsed.times() > 1.0 {
+                times = format!("{} times", parsed.times());
+            }
+            "dist"
+        }
         other => other,
     };
+    let is_said = |field: &&str| !times.is_empty() && field.starts_with('@');
     let inner = name_tags.trim_start_matches([';', ',', '#', '[']).trim_end_matches(']');
-    let fields = fields.split('|').map(|field| field.strip_prefix('#').unwrap_or(field));
-    let rest: Vec<_> = [inner].into_iter().chain(fields).filter(|field| !field.is_empty()).collect();
+    let fields = fields
+        .split('|')
+        .filter(|field| !is_said(field))
+        .map(|field| field.strip_prefix('#').unwrap_or(field));
+    let rest: Vec<_> =
+        [times.as_str(), inner].into_iter().chain(fields).filter(|field| !field.is_empty()).collect();
     format!("{name:<60} {value:>14} {kind:<5} {}", rest.join(" ")).trim_end().to_owned()
 }
 
@@ -73,6 +89,14 @@ mod tests {
         check("a.b:1.5|c|#x:y,z:w", &["a.b", "1.5", "count", "x:y,z:w"]);
         check("a:-2|g", &["a", "-2", "gauge"]);
         check("a:2|ms|@0.1|#b:c", &["a", "2", "ms", "@0.1", "b:c"]);
+    }
+
+    #[test]
+    fn a_distribution_says_how_often_its_value_was_observed() {
+        check("a:0.5|d|#b:c", &["a", "0.5", "dist", "b:c"]);
+        check("a:0.5|d|@0.3333333333333333|#b:c", &["a", "0.5", "dist", "3", "times", "b:c"]);
+        check("a:0.5|d|@0.0000049999999999999996", &["a", "0.5", "dist", "200000", "times"]);
+        check("a:0.5|d|@0|#b:c", &["a", "0.5", "dist", "@0", "b:c"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) struct Summary {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) kind: Kind,
-    /// The sum of a count, the last value of anything else.
+    /// The sum of a count, how many values a distribution had, the last value of anything else.
     pub(super) value: f64,
     /// When it last arrived.
     pub(super) seen: Duration,
@@ -102,12 +102,14 @@ impl Summary {
         self.rows.iter().map(|(name, row)| (name.as_str(), row))
     }
 
-    /// What a count grew by in a second, of late; `None` of anything else, and before that can be told.
+    /// What a count or distribution grew by in a second, of late; `None` of anything else, and before that can be
+    /// told.
     pub(super) fn rate(&self, row: &Row, now: Duration) -> Option<f64> {
         let [from, _] = self.marks;
         let [sum, _] = row.marks;
         let time = now.saturating_sub(from);
-        let is_known = row.kind == Kind::Count && time >= RATE_TIME_MIN;
+        let is_growing = matches!(row.kind, Kind::Count | Kind::Distribution);
+        let is_known = is_growing && time >= RATE_TIME_MIN;
         is_known.then(|| (row.value - sum) / time.as_secs_f64())
     }
 
@@ -147,7 +149,11 @@ impl Row {
     }
 
     fn take(&mut self, line: &Line<'_>, value: f64, now: Duration) {
-        let value = if self.kind == Kind::Count { self.value + value / line.rate() } else { value };
+        let value = match self.kind {
+            Kind::Count => self.value + value / line.rate(),
+            Kind::Distribution => self.value + line.times(),
+            Kind::Gauge | Kind::Timer | Kind::Histogram => value,
+        };
         let is_first = self.series.is_empty();
         if self.series.len() < SERIES_MAX {
             let mut hasher = DefaultHasher::new();
@@ -214,6 +220,13 @@ mod tests {
         summary.mark(seconds(60));
         summary.take(["a:30|c"].into_iter(), seconds(75));
         assert_eq!(rate(&summary, 90), Some(0.5), "of the 60 seconds since the first mark");
+    }
+
+    #[test]
+    fn values_of_a_distribution_are_counted() {
+        let summary = summary(&[(0, "a:7|d|@0.3333333333333333\na:2|d"), (1, "a:7|d|@0.02040816326530612")]);
+        assert_eq!(row(&summary, "a").value.to_string(), "53");
+        assert_eq!(summary.rate(row(&summary, "a"), seconds(53)), Some(1.0));
     }
 
     #[test]

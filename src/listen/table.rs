@@ -58,7 +58,7 @@ fn line(name: &str, width: usize, summary: &Summary, row: &Row, now: Duration) -
         Kind::Gauge => "gauge",
         Kind::Timer => "ms",
         Kind::Histogram => "h",
-        Kind::Distribution => "d",
+        Kind::Distribution => "dist",
     };
     let (series, is_least) = row.series();
     let series = format!("{series}{}", if is_least { "+" } else { "" });

@@ -119,10 +119,10 @@ impl Datadog {
         self.process.wait_for("flush with all values", |process| {
             let log = process.log();
             let complete = log.rfind('\n').map_or("", |end| &log[..end]);
-            let flushes = complete.lines().filter(|line| line.contains("Sending distributions: "));
-            let sketches: Vec<_> = flushes.flat_map(sketches).collect();
-            let flushed = sketches.iter().map(|sketch| sketch.count).sum::<u64>();
-            (flushed >= values).then_some(sketches)
+            let payloads = complete.lines().filter(|line| line.contains("Sending distributions: "));
+            let sketches: Vec<_> = payloads.flat_map(sketches).collect();
+            let count: u64 = sketches.iter().map(|sketch| sketch.count).sum();
+            (count >= values).then_some(sketches)
         })
     }
 
