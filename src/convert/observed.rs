@@ -5,6 +5,7 @@
 //! earlier scrapes: both are a line and a count, and lines that say the same are one. So the ledger of
 //! observations is by the line that tells of them: *told + owed = grown*, for each, whatever becomes of its series.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
@@ -243,10 +244,15 @@ fn empty<T>(list: &mut Vec<T>) {
 /// The label that bounds a bucket.
 const BOUND: &str = "le";
 
+/// Up to where a bucket goes, as it stands there; in a canonical head that is the last label nearly always.
+pub(super) fn bound_text<'a>(sample: &Sample<'a>) -> Option<Cow<'a, str>> {
+    match &sample.canonical {
+        Some(traits) if traits.last.0 == BOUND => Some(Cow::Borrowed(traits.last.1)),
+        _ => sample.labels.get(BOUND),
+    }
+}
+
 /// Up to where a bucket goes; `None` if that is not known, so that nothing is known of what it holds.
 pub(super) fn bound(sample: &Sample<'_>) -> Option<Bound> {
-    match &sample.canonical {
-        Some(traits) if traits.last.0 == BOUND => Bound::parse(traits.last.1),
-        _ => Bound::parse(&sample.labels.get(BOUND)?),
-    }
+    Bound::parse(&bound_text(sample)?)
 }

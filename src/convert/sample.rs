@@ -192,11 +192,7 @@ impl Converter {
             | (Role::Created, _) => false,
             // The same number as `_count`.
             (Role::HistogramBucket, Histograms::Buckets) => {
-                let bound = match &sample.canonical {
-                    Some(traits) => Some(traits.last.1.into()),
-                    None => sample.labels.get("le"),
-                };
-                !bound.is_some_and(|le| name::is_infinity(&le))
+                !observed::bound_text(sample).is_some_and(|le| name::is_infinity(&le))
             }
             // Nothing is known of what it holds.
             (Role::HistogramBucket, Histograms::Distributions) => observed::bound(sample).is_some(),

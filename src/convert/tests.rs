@@ -115,6 +115,12 @@ fn histograms_as_counts_or_not_at_all() {
 }
 
 #[test]
+fn only_le_makes_a_bucket_the_one_without_end() {
+    let buckets = "# TYPE h histogram\nh_bucket{a=\"+Inf\"} 3\nh_bucket{le=\"+Inf\",quantile=\"1\"} 4\n";
+    check(&[], buckets, &["docker.h.bucket:3|c|#a:_Inf"]);
+}
+
+#[test]
 fn tags_of_the_settings_follow_the_labels() {
     let vars = &[("TAGS", "team:core,on:{hostname}"), ("DD_ENV", "prod"), ("METRIC_PREFIX", "x.")];
     check(vars, "a{env=\"e\"} 1\n", &["x.a:1|g|#x_env:e,team:core,on:host-1,env:prod"]);
