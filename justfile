@@ -87,9 +87,15 @@ test-agents:
 test-engine: plugin
     cargo test --package plugin-builder --test engine
 
+# Test what was built: its size, and how a program compiled like it panics
+[group('test')]
+test-binary: plugin
+    {{ builder }} binary --arch {{ arch }} --program panics --out target/panics
+    cargo test --package plugin-builder --test binary
+
 # Run every test; SKIP_TESTS=engine,agents leaves out what cannot run on this machine
 [group('test')]
-test-all: test test-static test-agents test-engine
+test-all: test test-static test-agents test-binary test-engine
 
 # Time the converter beside other crates: [--sizes docker,10k] [--rounds N] [--cold] [--markdown]
 [group('measure')]
@@ -116,7 +122,7 @@ bench-build:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --workspace --locked --test agents --test engine -- -D warnings
+    cargo clippy --workspace --locked --test agents --test binary --test engine -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 
 # Check the licences, duplicates and sources of everything that is linked or used for building

@@ -30,6 +30,8 @@
 //! | [`listen`] | a StatsD listener for people |
 //! | [`log`] | bounded lines for the engine's log |
 
+#![forbid(unsafe_code)]
+
 pub mod boot;
 pub mod cli;
 pub mod collector;

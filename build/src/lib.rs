@@ -16,6 +16,8 @@
 //! | [`engine`] | a private Docker Engine, for the tests and the demo |
 //! | [`demo`] | the plugin in an engine, its metrics on the screen |
 
+#![forbid(unsafe_code)]
+
 pub mod arch;
 pub mod cli;
 pub mod compile;

@@ -14,6 +14,8 @@
 //! | [`process`] | `just bench-process`: the plugin's own process between sockets |
 //! | [`instructions`] | `just bench-count`: instructions a sample, and their limit |
 
+#![forbid(unsafe_code)]
+
 pub mod cli;
 pub mod compare;
 pub mod contest;
