@@ -19,7 +19,7 @@ use crate::boot::BootClock;
 use crate::config::{ScrapeAddr, Settings};
 use crate::convert::{Converter, Incomplete, READINGS_MAX, Report, Start};
 use crate::log::Log;
-use crate::scrape::{ScrapeError, scrape};
+use crate::scrape::{ScrapeError, Scraper};
 use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
 use crate::vitals::{Attempt, Count, Now, Status, Vitals};
@@ -66,6 +66,7 @@ pub enum Event {
 pub struct Collector<'a> {
     settings: &'a Settings,
     log: &'a Log,
+    scraper: Scraper,
     converter: Converter,
     vitals: Vitals,
     sink: Sink,
@@ -107,6 +108,7 @@ impl<'a> Collector<'a> {
         let mut collector = Self {
             settings,
             log,
+            scraper: Scraper::new(settings.scrape_addr.clone()),
             converter: Converter::new(settings, Start::FirstScrape),
             vitals: Vitals::new(settings),
             sink: Sink::new(settings.statsd_addr.clone()),
@@ -266,7 +268,7 @@ impl<'a> Collector<'a> {
 
     /// What the body became, and its length.
     async fn read(&mut self, begin: Instant, limit: Duration) -> Result<(Report, usize), Failure> {
-        let Self { settings, converter, clock, .. } = self;
+        let Self { scraper, converter, clock, .. } = self;
         let mut converted = Err(Incomplete::OtherProcess);
         let mut bytes = 0;
         for _ in 0..READINGS_MAX {
@@ -277,7 +279,7 @@ impl<'a> Collector<'a> {
                 bytes += piece.len();
                 converter.feed(piece);
             };
-            scrape(&settings.scrape_addr, left, feed).await.map_err(Failure::Scrape)?;
+            scraper.scrape(left, feed).await.map_err(Failure::Scrape)?;
             converted = converter.finish(clock.as_ref().map(BootClock::read));
             if converted != Err(Incomplete::OtherProcess) {
                 break;

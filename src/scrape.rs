@@ -15,7 +15,7 @@ use async_net::TcpStream;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::config::ScrapeAddr;
-use crate::http::client::{GetError, Pieces, get};
+use crate::http::client::{Get, GetError, Pieces};
 use crate::limit::within;
 use crate::privileges;
 use crate::resolve::resolve;
@@ -62,7 +62,52 @@ impl ScrapeError {
     }
 }
 
-/// Scrapes once; `piece` is given the body, cut anywhere.
+/// Scrapes one address again and again.
+#[derive(Debug)]
+pub struct Scraper {
+    address: ScrapeAddr,
+    /// Made for the first scrape.
+    request: Option<Get>,
+}
+
+impl Scraper {
+    /// A scraper of `address`, which is not looked at yet.
+    #[must_use]
+    pub fn new(address: ScrapeAddr) -> Self {
+        Self { address, request: None }
+    }
+
+    /// Scrapes once; `piece` is given the body, cut anywhere.
+    ///
+    /// # Errors
+    /// There is no complete body within `limit`.
+    pub async fn scrape(&mut self, limit: Duration, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
+        within(limit, self.whole_scrape(piece)).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
+    }
+
+    async fn whole_scrape(&mut self, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
+        let request = match &mut self.request {
+            Some(request) => request,
+            empty => {
+                let request = Get::new(&url(&self.address), ACCEPT).await.map_err(ScrapeError::Get)?;
+                empty.insert(request)
+            }
+        };
+        let answer = match &self.address {
+            ScrapeAddr::Unix { socket, .. } => {
+                request.send(connect_unix(socket).map_err(ScrapeError::Connect)?).await
+            }
+            ScrapeAddr::Tcp { address, .. } => {
+                let addresses = resolve(address).await.map_err(ScrapeError::Connect)?;
+                let stream = TcpStream::connect(addresses.as_slice()).await.map_err(ScrapeError::Connect)?;
+                request.send(stream).await
+            }
+        };
+        whole_body(answer.map_err(ScrapeError::Get)?, piece).await
+    }
+}
+
+/// Scrapes `address` once, as [`Scraper::scrape`] does.
 ///
 /// # Errors
 /// There is no complete body within `limit`.
@@ -71,22 +116,15 @@ pub async fn scrape(
     limit: Duration,
     piece: impl FnMut(&[u8]),
 ) -> Result<(), ScrapeError> {
-    within(limit, whole_scrape(address, piece)).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
+    Scraper::new(address.clone()).scrape(limit, piece).await
 }
 
-async fn whole_scrape(address: &ScrapeAddr, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
-    let answer = match address {
-        ScrapeAddr::Unix { socket, path } => {
-            let stream = connect_unix(socket).map_err(ScrapeError::Connect)?;
-            get(stream, &format!("http://localhost{path}"), ACCEPT).await
-        }
-        ScrapeAddr::Tcp { address, path } => {
-            let addresses = resolve(address).await.map_err(ScrapeError::Connect)?;
-            let stream = TcpStream::connect(addresses.as_slice()).await.map_err(ScrapeError::Connect)?;
-            get(stream, &format!("http://{address}{path}"), ACCEPT).await
-        }
-    };
-    whole_body(answer.map_err(ScrapeError::Get)?, piece).await
+/// A unix socket has no host name; its servers do not ask for one.
+fn url(address: &ScrapeAddr) -> String {
+    match address {
+        ScrapeAddr::Unix { path, .. } => format!("http://localhost{path}"),
+        ScrapeAddr::Tcp { address, path } => format!("http://{address}{path}"),
+    }
 }
 
 /// A unix socket connects or refuses at once (EAGAIN if too many wait for the server), so nothing has to

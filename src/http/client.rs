@@ -1,4 +1,4 @@
-//! One GET, and its body in pieces: complete or an error.
+//! A GET, and its body in pieces: complete or an error.
 
 use std::fmt;
 use std::io;
@@ -54,24 +54,37 @@ impl Pieces {
     }
 }
 
-/// Sends `GET url` and reads the head of the response. The connection serves this one request.
-pub async fn get<S>(mut stream: S, url: &str, accept: &str) -> Result<Pieces, GetError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
-{
-    stream.write_all(&request(url, accept).await?).await?;
-    // Boxed, so that the decoder is compiled once and not for each kind of stream.
-    response(Box::new(stream)).await
-}
+/// A request for one URL as it is sent: encoded once, for any number of scrapes.
+#[derive(Debug)]
+pub struct Get(Vec<u8>);
 
-async fn request(url: &str, accept: &str) -> Result<Vec<u8>, GetError> {
-    let url = Url::parse(url).map_err(|error| GetError::Response(format!("{url}: {error}")))?;
-    let mut request = Request::new(Method::Get, url);
-    request.insert_header("Connection", "close");
-    request.insert_header("Accept", accept);
-    let mut bytes = Vec::new();
-    async_h1::client::Encoder::new(request).read_to_end(&mut bytes).await?;
-    Ok(bytes)
+impl Get {
+    /// The request for `url`.
+    ///
+    /// # Errors
+    /// The URL is malformed.
+    pub async fn new(url: &str, accept: &str) -> Result<Self, GetError> {
+        let url = Url::parse(url).map_err(|error| GetError::Response(format!("{url}: {error}")))?;
+        let mut request = Request::new(Method::Get, url);
+        request.insert_header("Connection", "close");
+        request.insert_header("Accept", accept);
+        let mut bytes = Vec::new();
+        async_h1::client::Encoder::new(request).read_to_end(&mut bytes).await?;
+        Ok(Self(bytes))
+    }
+
+    /// Sends it and reads the head of the response. The connection serves this one request.
+    ///
+    /// # Errors
+    /// The connection failed, or the response is not what this client accepts.
+    pub async fn send<S>(&self, mut stream: S) -> Result<Pieces, GetError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
+    {
+        stream.write_all(&self.0).await?;
+        // Boxed, so that the decoder is compiled once and not for each kind of stream.
+        response(Box::new(stream)).await
+    }
 }
 
 async fn response(mut stream: Box<dyn AsyncRead + Unpin + Send + Sync>) -> Result<Pieces, GetError> {
