@@ -1,0 +1,392 @@
+//! A scrape as it is read: which known line each of its lines is, and what that makes of the series.
+//!
+//! Nothing that is known changes before [`Series::finish`]: new last values and new lines are kept beside it.
+
+use super::index::Index;
+use super::line::{CUMULATIVE, Known, LANDMARK, Line, LineKind, NOT_EXPECTED, OWES, TAKEN};
+use super::order::Order;
+use super::seen::Seen;
+use super::{Continuity, Debt, LINES_MAX, Series, give_back};
+use crate::decimal::Decimal;
+use crate::fingerprint::Fingerprint;
+
+/// How many lines behind the expected one are looked at before all are.
+const LOOK_AHEAD: usize = 8;
+
+/// Which line a line of the scrape is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The one expected here.
+    Expected,
+    /// A known one that is expected elsewhere.
+    Moved(usize),
+    /// None that is known.
+    New,
+    /// One that stood in this scrape before.
+    Repeated,
+}
+
+/// A last value that is to be changed when the scrape is complete.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, packed(4))]
+struct Change {
+    place: u32,
+    seen: Seen,
+}
+
+/// What the scrape being read has shown so far.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    continuity: Continuity,
+    /// How many lines were known before.
+    pub(super) known: usize,
+    /// The line that is expected.
+    next: usize,
+    /// How many lines stood as expected before the first that did not; `None` while all do.
+    prefix: Option<usize>,
+    /// Where each line stands, from the first on that did not stand as expected.
+    order: Order,
+    /// New last values of known lines.
+    changes: Vec<Change>,
+    wide: Vec<(Fingerprint, Decimal)>,
+    index: Option<Index>,
+}
+
+impl Series {
+    /// A new scrape begins. One that was not finished leaves no trace.
+    pub fn begin(&mut self, continuity: Continuity) {
+        self.abandon();
+        self.reading.continuity = continuity;
+        self.debts.values_mut().for_each(|debt| debt.is_shown = false);
+        if self.has_marks || !self.debts.is_empty() {
+            for place in 0..self.lines.len() {
+                let owes = self.debts.contains_key(&self.identity(place));
+                if let Some(line) = self.lines.get_mut(place) {
+                    line.set_owes(owes && line.is(CUMULATIVE));
+                }
+            }
+            self.has_marks = !self.debts.is_empty();
+        }
+    }
+
+    fn abandon(&mut self) {
+        let reading = &mut self.reading;
+        if let Some(prefix) = reading.prefix.take() {
+            self.lines.truncate(reading.known);
+            self.identities.truncate(reading.known);
+            self.lines.iter_mut().skip(prefix).for_each(|line| line.mark(TAKEN, false));
+        }
+        reading.next = 0;
+        reading.order.clear();
+        reading.changes.clear();
+        reading.wide.clear();
+        reading.index = None;
+    }
+
+    /// The line that stood next in the scrape before.
+    #[must_use]
+    pub fn expected(&self) -> Option<&Known> {
+        self.ahead().first().filter(|line| !line.is_taken())
+    }
+
+    /// The lines that stood next in the scrape before, of which some may have been taken.
+    #[inline]
+    #[must_use]
+    pub fn ahead(&self) -> &[Known] {
+        self.lines.get(self.reading.next..self.reading.known).unwrap_or_default()
+    }
+
+    /// The identity of the expected line's series.
+    #[inline]
+    #[must_use]
+    pub fn expected_identity(&self) -> Fingerprint {
+        self.identity(self.reading.next)
+    }
+
+    /// So many of the lines ahead stand here, and there is nothing else to be said of them.
+    #[inline]
+    pub fn accept(&mut self, count: usize) {
+        if self.reading.prefix.is_none() {
+            self.reading.next += count;
+        } else {
+            self.stand(self.reading.next, count);
+        }
+    }
+
+    /// Known lines from `place` on stand here.
+    fn stand(&mut self, place: usize, count: usize) {
+        if self.reading.prefix.is_none() && place == self.reading.next {
+            self.reading.next += count;
+            return;
+        }
+        self.depart();
+        self.reading.order.stand(place, count);
+        self.reading.next = place + count;
+        let taken = self.lines.get_mut(place..place + count).unwrap_or_default();
+        taken.iter_mut().for_each(|line| line.mark(TAKEN, true));
+    }
+
+    /// From here on lines do not stand as expected.
+    fn depart(&mut self) {
+        let Reading { next, prefix, order, .. } = &mut self.reading;
+        if prefix.is_none() {
+            *prefix = Some(*next);
+            order.stand(0, *next);
+        }
+    }
+
+    /// Whether the process is that of the scrape before, so that a value that is the same has nothing to send.
+    #[inline]
+    #[must_use]
+    pub fn is_continued(&self) -> bool {
+        self.reading.continuity == Continuity::Continued
+    }
+
+    /// Which known line this is.
+    pub fn find(&mut self, line: &Line) -> Place {
+        let Reading { next, known, .. } = self.reading;
+        let is_it = |known: &Known| {
+            known.head == line.head && known.marks & (CUMULATIVE | LANDMARK | TAKEN) == line.kind.mark()
+        };
+        let ahead = self.lines.get(next..known.min(next + LOOK_AHEAD)).unwrap_or_default();
+        match ahead.iter().position(is_it) {
+            Some(0) => return Place::Expected,
+            Some(skipped) => return Place::Moved(next + skipped),
+            None if line.kind == LineKind::Passing => return Place::New,
+            None => {}
+        }
+        let index = self.reading.index.take().unwrap_or_else(|| self.index_of_known());
+        let found = index.find(line.identity, |place| self.identity(place));
+        self.reading.index = Some(index);
+        match found {
+            None => Place::New,
+            // It says the same again, and the next scrape will too.
+            Some(place) if line.kind == LineKind::Landmark && self.is_taken(place) => Place::New,
+            Some(place) if self.is_taken(place) => Place::Repeated,
+            Some(place) if place == next => Place::Expected,
+            Some(place) => Place::Moved(place),
+        }
+    }
+
+    /// Whether the line at `place` was found in the scrape being read.
+    fn is_taken(&self, place: usize) -> bool {
+        let Reading { next, known, prefix, .. } = self.reading;
+        let is_marked = || self.lines.get(place).is_none_or(|line| line.is(TAKEN));
+        place >= known || place < prefix.unwrap_or(next) || is_marked()
+    }
+
+    fn index_of_known(&self) -> Index {
+        let mut index = Index::with_room(self.reading.known);
+        for (place, line) in self.known_lines().enumerate() {
+            if line.is(CUMULATIVE | LANDMARK) {
+                index.insert(self.identity(place), place, |place| self.identity(place));
+            }
+        }
+        index
+    }
+
+    /// The notes of the known lines that are passed over if the line at `place` stands here; `None` if
+    /// that is not ahead.
+    #[must_use]
+    pub fn passed_over(&self, place: Place) -> Option<impl ExactSizeIterator<Item = u8>> {
+        let end = match place {
+            Place::Moved(place) => place,
+            Place::Expected | Place::New | Place::Repeated => self.reading.next,
+        };
+        self.lines.get(self.reading.next..end).map(|lines| lines.iter().map(|line| line.note))
+    }
+
+    /// A line that is not of a cumulative series.
+    pub fn see(&mut self, place: Place, line: &Line) {
+        self.put(place, line, None);
+    }
+
+    /// How the values of the scrape being read relate to those before it.
+    #[must_use]
+    pub fn continuity(&self) -> Continuity {
+        self.reading.continuity
+    }
+
+    /// A cumulative series' value in this scrape, and the text that [`Decimal::leading`] read it from with its line
+    /// feed, if the same text next time needs no second look; returns what it owes now.
+    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: &[u8]) -> Decimal {
+        let growth = self.growth(place, line.identity, value);
+        let seen = Seen::written(value, written);
+        if seen == Seen::WIDE {
+            self.reading.wide.push((line.identity, value));
+        }
+        self.put(place, line, Some(seen));
+        match self.debts.get_mut(&line.identity) {
+            Some(debt) => {
+                debt.is_shown = true;
+                debt.amount.plus(growth)
+            }
+            None => growth,
+        }
+    }
+
+    /// As [`Self::observe`], but returns only what the series grew by: what it owes stays as it is.
+    #[inline(never)]
+    pub fn grow(&mut self, place: Place, line: &Line, value: Decimal) -> Decimal {
+        let debt = self.debts.remove(&line.identity);
+        let growth = self.observe(place, line, value, b"");
+        self.debts.extend(debt.map(|debt| (line.identity, debt)));
+        growth
+    }
+
+    fn growth(&self, place: Place, identity: Fingerprint, value: Decimal) -> Decimal {
+        let known = match place {
+            Place::Expected => self.lines.get(self.reading.next),
+            Place::Moved(place) => self.lines.get(place),
+            Place::New | Place::Repeated => None,
+        };
+        match (self.reading.continuity, known) {
+            (Continuity::Baseline, _) | (Continuity::Rechosen, None) => Decimal::ZERO,
+            // It was absent, so it was zero.
+            (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
+            (_, Some(known)) => match self.value(identity, known.seen) {
+                None => Decimal::ZERO,
+                Some(seen) => {
+                    let growth = value.minus(seen);
+                    // A value that fell was reset.
+                    if growth.is_negative() { value } else { growth }
+                }
+            },
+        }
+    }
+
+    /// The series is there, but its value is of no use: what is known of it stays. If nothing is, then
+    /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
+    pub fn keep(&mut self, place: Place, line: &Line) {
+        let seen = match (self.reading.continuity, place) {
+            (Continuity::Restarted, _) | (Continuity::Continued, Place::New) => Some(Seen::of(Decimal::ZERO)),
+            (Continuity::Baseline | Continuity::Rechosen, Place::New) => Some(Seen::UNKNOWN),
+            _ => None,
+        };
+        self.put(place, line, seen);
+    }
+
+    /// Notes that the line stands here, and its last value if there is a new one.
+    fn put(&mut self, place: Place, line: &Line, seen: Option<Seen>) {
+        let known = match place {
+            Place::Repeated => return,
+            Place::New => None,
+            Place::Expected => Some(self.reading.next),
+            Place::Moved(place) => Some(place),
+        };
+        let before = known.and_then(|place| Some((place, *self.lines.get(place)?)));
+        if let Some((place, before)) = before
+            && (before.head, before.head_bytes, before.note) == (line.head, line.head_bytes, line.note)
+        {
+            if let (Some(seen), Ok(place)) = (seen, u32::try_from(place)) {
+                self.reading.changes.push(Change { place, seen });
+            }
+            self.stand(place, 1);
+            return;
+        }
+        self.depart();
+        if before.is_none() && self.reading.order.len() >= LINES_MAX {
+            return;
+        }
+        let (mut kept, mut marks) = (Seen::UNKNOWN, line.kind.mark());
+        if let Some((place, before)) = before {
+            (kept, marks) = (before.seen, marks | before.marks & OWES);
+            self.take(place);
+        }
+        let Line { head, head_bytes, identity, note, kind } = *line;
+        let new = self.lines.len();
+        self.push(Known { head, seen: seen.unwrap_or(kept), head_bytes, note, marks }, identity);
+        self.reading.order.stand(new, 1);
+        if before.is_none()
+            && kind != LineKind::Passing
+            && let Some(mut index) = self.reading.index.take()
+        {
+            index.insert(identity, new, |place| self.identity(place));
+            self.reading.index = Some(index);
+        }
+    }
+
+    /// The known line at `place` stands here, as another line.
+    fn take(&mut self, place: usize) {
+        if let Some(line) = self.lines.get_mut(place) {
+            line.mark(TAKEN, true);
+        }
+        self.reading.next = place + 1;
+    }
+
+    fn push(&mut self, line: Known, identity: Fingerprint) {
+        if self.identities.is_empty() && identity != line.head {
+            self.identities = self.lines.iter().map(|line| line.head).collect();
+        }
+        if identity != line.head || !self.identities.is_empty() {
+            self.identities.push(identity);
+        }
+        self.lines.push(line);
+    }
+
+    /// Whether the scrape being read, if it ends here, has the lines of the one before and no others, in its order.
+    #[must_use]
+    pub fn is_as_before(&self) -> bool {
+        let Reading { known, next, prefix, .. } = self.reading;
+        next == known && prefix.is_none()
+    }
+
+    /// The scrape is complete: what it has shown is known from now on. Lines that it did not have are
+    /// forgotten, but not what they owe: returns the debts of which it had no value.
+    ///
+    /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
+    /// been that of a series that seems to be missing, so none is forgotten.
+    pub fn finish(&mut self, had_all: bool) -> impl Iterator<Item = (Fingerprint, &Debt)> {
+        let mut changes = std::mem::take(&mut self.reading.changes);
+        for Change { place, seen } in changes.drain(..) {
+            if let Some(line) = self.lines.get_mut(place as usize) {
+                line.seen = seen;
+            }
+        }
+        self.reading.changes = changes;
+        if self.reading.prefix.is_some() || self.reading.next < self.reading.known {
+            self.depart();
+            self.forget(had_all);
+            self.reorder();
+        }
+        self.wide.extend(self.reading.wide.drain(..));
+        let reading = &mut self.reading;
+        (reading.known, reading.next) = (self.lines.len(), 0);
+        (reading.prefix, reading.index) = (None, None);
+        reading.order.clear();
+        self.debts.iter().filter(|(_, debt)| !debt.is_shown).map(|(identity, debt)| (*identity, debt))
+    }
+
+    /// Forgets the cumulative series among the known lines that the scrape did not have, or lets them stand
+    /// behind those that it had.
+    fn forget(&mut self, had_all: bool) {
+        for place in self.reading.prefix.unwrap_or(0)..self.reading.known {
+            let Some(line) = self.lines.get_mut(place) else { continue };
+            if line.is(TAKEN) || !line.is(CUMULATIVE) {
+                continue;
+            }
+            if had_all || self.reading.order.len() >= LINES_MAX {
+                self.wide.remove(&self.identity(place));
+            } else {
+                if self.reading.continuity == Continuity::Restarted {
+                    line.seen = Seen::of(Decimal::ZERO);
+                }
+                // It stands behind lines that it did not stand behind, so its note may be wrong there.
+                line.head_bytes = NOT_EXPECTED;
+                self.reading.order.stand(place, 1);
+            }
+        }
+    }
+
+    /// Puts the lines in the order of the scrape.
+    fn reorder(&mut self) {
+        let order = &mut self.reading.order;
+        order.sort(&mut self.lines);
+        if !self.identities.is_empty() {
+            order.sort(&mut self.identities);
+        }
+        order.give_back();
+        give_back(&mut self.reading.changes);
+        self.lines.iter_mut().for_each(|line| line.mark(TAKEN, false));
+    }
+}
