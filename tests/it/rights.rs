@@ -24,7 +24,13 @@ fn endpoint() -> Endpoint {
 
 /// An agent, and what it says of its rights.
 fn agent(scrape: &str, statsd: &str) -> (Running, String) {
-    let vars = [("SCRAPE_ADDR", scrape), ("STATSD_ADDR", statsd), ("INTERVAL", "100ms")];
+    let vars = [
+        ("SCRAPE_ADDR", scrape),
+        ("STATSD_ADDR", statsd),
+        ("INTERVAL", "100ms"),
+        // Only the endpoint's metric is waited for.
+        ("SELF_METRICS", "false"),
+    ];
     let mut agent = Running(program(&["agent"], &vars).stdout(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(agent.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
