@@ -378,9 +378,14 @@ impl Converter {
         self.packets.len()
     }
 
+    /// How long each of them is, in bytes.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.packets.lengths()
+    }
+
     /// One of them.
     #[must_use]
-    pub fn datagram(&self, index: usize) -> Option<&[u8]> {
+    pub fn datagram(&mut self, index: usize) -> Option<&[u8]> {
         self.packets.datagram(index)
     }
 
@@ -394,13 +399,13 @@ impl Converter {
         if !std::mem::take(&mut self.is_delivering) {
             return;
         }
-        for (carried, text) in self.packets.not_taken() {
+        self.packets.not_taken(|carried, text| {
             if carried.series == ITS_LINE {
                 self.observed.refused(carried.amount(), text, &self.fingerprints, &mut self.series);
             } else {
                 self.series.owe(carried.series, carried.amount(), text);
             }
-        }
+        });
         self.packets.clear();
     }
 

@@ -233,9 +233,14 @@ impl Vitals {
         self.packets.len()
     }
 
+    /// How long each of them is, in bytes.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.packets.lengths()
+    }
+
     /// One of them.
     #[must_use]
-    pub fn datagram(&self, index: usize) -> Option<&[u8]> {
+    pub fn datagram(&mut self, index: usize) -> Option<&[u8]> {
         self.packets.datagram(index)
     }
 

@@ -200,6 +200,13 @@ impl Step {
         place.min(u8x16::splat(last - first)).simd_eq(place)
     }
 
+    /// How many of the first bytes are those of the other.
+    #[inline]
+    fn same(self, other: Self) -> usize {
+        let same = u8x16::new(self.0).simd_eq(u8x16::new(other.0)).to_bitmask();
+        (!same | ABOVE).trailing_zeros() as usize
+    }
+
     /// Behind how many of the bytes the last of this kind ends; zero if there is none.
     #[inline]
     pub(crate) fn behind_last(self, byte: u8) -> usize {
@@ -211,6 +218,21 @@ impl Step {
     pub(crate) fn before(self, byte: u8) -> usize {
         self.places_of(byte).trailing_zeros() as usize
     }
+}
+
+/// How many bytes are the same from two places of a text on, `max` at most.
+#[inline]
+pub(crate) fn common(text: &[u8], left: usize, right: usize, max: usize) -> usize {
+    let mut count = 0;
+    while count < max {
+        let same = Step::at(text, left + count).same(Step::at(text, right + count));
+        count += same;
+        if same < STEP {
+            break;
+        }
+    }
+    // Behind the end there are zeros, which are none of its bytes.
+    count.min(max).min(text.len().saturating_sub(left.max(right)))
 }
 
 /// Bits that stand for no byte of a step.
@@ -274,6 +296,23 @@ mod tests {
         (0..100_000).for_each(check);
         (0..100_000_000).step_by(9_973).for_each(check);
         check(99_999_999);
+    }
+
+    #[test]
+    fn the_same_bytes_at_two_places_are_counted() {
+        let text = b"0123456789abcdefgh|0123456789abcdefgh!0123\0";
+        for (left, right, max, expected) in [
+            (0, 19, 100, 18),
+            (0, 19, 17, 17),
+            (0, 19, 16, 16),
+            (0, 19, 0, 0),
+            (0, 38, 100, 4),
+            (1, 19, 100, 0),
+            (42, 42, 100, 1),
+            (43, 50, 100, 0),
+        ] {
+            assert_eq!(common(text, left, right, max), expected, "{left} {right} {max}");
+        }
     }
 
     #[test]

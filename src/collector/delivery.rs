@@ -23,7 +23,9 @@ const ATTEMPT_TIME_MAX: Duration = Duration::from_secs(3);
 /// Datagrams to be sent, which are to know which of them were taken.
 pub(super) trait Batch {
     fn datagrams(&self) -> usize;
-    fn datagram(&self, index: usize) -> Option<&[u8]>;
+    /// How long they are, in bytes.
+    fn lengths(&self) -> impl Iterator<Item = usize>;
+    fn datagram(&mut self, index: usize) -> Option<&[u8]>;
     fn taken(&mut self, index: usize);
 }
 
@@ -32,7 +34,11 @@ impl Batch for Converter {
         self.datagrams()
     }
 
-    fn datagram(&self, index: usize) -> Option<&[u8]> {
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.lengths()
+    }
+
+    fn datagram(&mut self, index: usize) -> Option<&[u8]> {
         self.datagram(index)
     }
 
@@ -46,7 +52,11 @@ impl Batch for Vitals {
         self.datagrams()
     }
 
-    fn datagram(&self, index: usize) -> Option<&[u8]> {
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.lengths()
+    }
+
+    fn datagram(&mut self, index: usize) -> Option<&[u8]> {
         self.datagram(index)
     }
 
@@ -76,10 +86,10 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    fn add(&mut self, datagram: &[u8]) {
+    fn add(&mut self, bytes: usize, lines: usize) {
         self.packets += 1;
-        self.bytes += datagram.len();
-        self.lines += memchr::memchr_iter(b'\n', datagram).count();
+        self.bytes += bytes;
+        self.lines += lines;
     }
 }
 
@@ -106,13 +116,12 @@ async fn send_all(
     traffic: &mut Traffic,
 ) -> Result<(), SendError> {
     let Bounds { deadline, interval, events } = bounds;
-    let lengths = (0..batch.datagrams()).filter_map(|index| batch.datagram(index));
     let time = deadline.saturating_duration_since(Instant::now()).min(interval);
-    let mut pace = sink.pace(lengths.map(<[u8]>::len), time / PAUSES_PART);
+    let mut pace = sink.pace(batch.lengths(), time / PAUSES_PART);
     let refusal_time = interval / REFUSAL_PART;
     let mut unconfirmed = None;
-    let mut take = |batch: &mut _, index| {
-        traffic.add(Batch::datagram(batch, index).unwrap_or_default());
+    let mut take = |batch: &mut _, (index, bytes, lines)| {
+        traffic.add(bytes, lines);
         Batch::taken(batch, index);
     };
     for index in 0..batch.datagrams() {
@@ -124,6 +133,7 @@ async fn send_all(
         if let Some(pause) = pace.before(datagram.len()) {
             Timer::after(pause).await;
         }
+        let (bytes, lines) = (datagram.len(), memchr::memchr_iter(b'\n', datagram).count());
         let time = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT_TIME_MAX);
         let sent = within(time, sink.send(datagram)).await.unwrap_or_else(|| Err(SendError::late()));
         if let Some(before) = unconfirmed
@@ -132,15 +142,15 @@ async fn send_all(
             take(batch, before);
         }
         sent?;
-        unconfirmed = Some(index);
+        unconfirmed = Some((index, bytes, lines));
         if index == 0 {
             sink.confirm(refusal_time).await?;
         }
     }
     // The first one was asked about.
-    if unconfirmed != Some(0) {
+    if unconfirmed.is_none_or(|(index, ..)| index != 0) {
         sink.confirm(refusal_time).await?;
     }
-    unconfirmed.into_iter().for_each(|index| take(batch, index));
+    unconfirmed.into_iter().for_each(|sent| take(batch, sent));
     Ok(())
 }

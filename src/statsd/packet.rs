@@ -1,15 +1,25 @@
 //! The packer: lines into datagrams.
 //!
-//! Lines are written once into one buffer, which is used again for the next scrape; a datagram is a range of it. What
-//! a line carries (for a counter: which difference) is kept beside it, so that a datagram that could not be
-//! sent names everything that it would have delivered.
+//! Lines are written once into one buffer, which is used again for the next scrape; a datagram is a range of it. Of very
+//! many lines, which all wait until it is known that they count, only the first stay there: datagrams behind them
+//! are coded. What a line carries (for a counter: which difference) is kept beside it, so that a datagram that could not
+//! be sent names everything that it would have delivered.
+
+mod coded;
 
 use crate::wide::Text;
+use coded::Coded;
+
+/// How much finished text is kept as it is: more than a usual scrape has.
+const PLAIN_BYTES_MAX: usize = 1 << 20;
 
 /// Lines packed into datagrams of a bounded size: whole lines only, each with its line feed.
 pub struct Packets<T> {
     datagram_bytes_max: usize,
+    /// Finished datagrams, [`PLAIN_BYTES_MAX`] at most, and behind them the one being filled.
     text: Text,
+    /// Finished datagrams that would have been too much for `text`.
+    coded: Coded,
     loads: Vec<Load<T>>,
     /// Finished datagrams.
     datagrams: Vec<Datagram>,
@@ -17,10 +27,12 @@ pub struct Packets<T> {
     begin: usize,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Datagram {
-    /// Where it ends in the text; it begins where the one before ends.
-    end: usize,
+    /// Where it begins in the text, or in what is coded, and how long it is as text.
+    begin: usize,
+    bytes: usize,
+    is_coded: bool,
     /// Where what it carries ends in `loads`.
     loads_end: usize,
     is_taken: bool,
@@ -48,7 +60,7 @@ pub enum Pushed {
 
 impl<T> std::fmt::Debug for Packets<T> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (bytes, datagrams) = (self.text.len(), self.datagrams.len());
+        let (bytes, datagrams) = (self.text.len() + self.coded.len(), self.datagrams.len());
         out.debug_struct("Packets")
             .field("bytes", &bytes)
             .field("datagrams", &datagrams)
@@ -60,11 +72,23 @@ impl<T: Copy> Packets<T> {
     /// No lines yet.
     #[must_use]
     pub fn new(datagram_bytes_max: usize) -> Self {
-        Self { datagram_bytes_max, text: Text::default(), loads: Vec::new(), datagrams: Vec::new(), begin: 0 }
+        Self {
+            datagram_bytes_max,
+            text: Text::default(),
+            coded: Coded::default(),
+            loads: Vec::new(),
+            datagrams: Vec::new(),
+            begin: 0,
+        }
     }
 
     /// No lines again.
     pub fn clear(&mut self) {
+        if self.coded.is_empty() && !self.text.is_empty() {
+            // Lines like these do without it.
+            self.coded = Coded::default();
+        }
+        self.coded.clear();
         self.text.clear();
         self.loads.clear();
         self.datagrams.clear();
@@ -77,14 +101,16 @@ impl<T: Copy> Packets<T> {
         let start = self.text.len();
         write(&mut self.text);
         let length = self.text.len() - start;
-        if self.text.len() - self.begin > self.datagram_bytes_max {
+        let offset = if self.text.len() - self.begin > self.datagram_bytes_max {
             if length > self.datagram_bytes_max {
                 self.text.truncate(start);
                 return Pushed::TooLarge;
             }
             self.end_datagram(start);
-        }
-        let offset = start - self.begin;
+            0
+        } else {
+            start - self.begin
+        };
         if let (Some(carried), Ok(offset), Ok(length)) =
             (carries, u32::try_from(offset), u32::try_from(length))
         {
@@ -93,9 +119,23 @@ impl<T: Copy> Packets<T> {
         Pushed::Packed
     }
 
+    /// What stands behind its end begins the next one.
     fn end_datagram(&mut self, end: usize) {
-        self.begin = end;
-        self.datagrams.push(Datagram { end, loads_end: self.loads.len(), is_taken: false });
+        let (mut begin, bytes) = (self.begin, end - self.begin);
+        let is_coded = end > PLAIN_BYTES_MAX;
+        if is_coded {
+            begin = self.coded.add(self.text.get(self.begin, end).unwrap_or_default());
+            self.text.cut(self.begin, end);
+        } else {
+            self.begin = end;
+        }
+        self.datagrams.push(Datagram {
+            begin,
+            bytes,
+            is_coded,
+            loads_end: self.loads.len(),
+            is_taken: false,
+        });
     }
 
     /// Ends the datagram being filled: call it once, after the last line.
@@ -117,43 +157,67 @@ impl<T: Copy> Packets<T> {
         self.datagrams.is_empty()
     }
 
-    /// A finished datagram, in the order of the lines.
-    #[must_use]
-    pub fn datagram(&self, index: usize) -> Option<&[u8]> {
-        self.text.get(self.before(index).end, self.datagrams.get(index)?.end)
+    /// How long the finished datagrams are, in bytes, in the order of the lines.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.datagrams.iter().map(|datagram| datagram.bytes)
     }
 
-    fn before(&self, index: usize) -> Datagram {
-        index.checked_sub(1).and_then(|before| self.datagrams.get(before)).copied().unwrap_or_default()
+    /// A finished datagram, in the order of the lines.
+    #[must_use]
+    pub fn datagram(&mut self, index: usize) -> Option<&[u8]> {
+        let datagram = self.datagrams.get(index)?;
+        Some(datagram.lines(&self.text, &mut self.coded))
     }
 
     /// A datagram was taken: returns what it carried.
     pub fn take(&mut self, index: usize) -> impl Iterator<Item = T> {
-        if let Some(datagram) = self.datagrams.get_mut(index) {
+        let first = index.checked_sub(1).and_then(|before| self.datagrams.get(before));
+        let first = first.map_or(0, |before| before.loads_end);
+        let end = self.datagrams.get_mut(index).map_or(first, |datagram| {
             datagram.is_taken = true;
+            datagram.loads_end
+        });
+        self.loads.get(first..end).unwrap_or_default().iter().map(|load| load.carried)
+    }
+
+    /// Tells what the datagrams carry that were not taken, with the lines that would have delivered it.
+    pub fn not_taken(&mut self, mut tell: impl FnMut(T, &[u8])) {
+        let mut first = 0;
+        for datagram in &self.datagrams {
+            let loads = self.loads.get(first..datagram.loads_end).unwrap_or_default();
+            first = datagram.loads_end;
+            if datagram.is_taken || loads.is_empty() {
+                continue;
+            }
+            let lines = datagram.lines(&self.text, &mut self.coded);
+            for load in loads {
+                let (begin, length) = (load.offset as usize, load.length as usize);
+                tell(load.carried, lines.get(begin..begin + length).unwrap_or_default());
+            }
         }
-        self.loads(index).map(|(carried, _)| carried)
     }
+}
 
-    /// What the datagrams carry that were not taken, with the lines that would have delivered it.
-    pub fn not_taken(&self) -> impl Iterator<Item = (T, &[u8])> {
-        let open = self.datagrams.iter().enumerate().filter(|(_, datagram)| !datagram.is_taken);
-        open.flat_map(|(index, _)| self.loads(index))
-    }
-
-    fn loads(&self, index: usize) -> impl Iterator<Item = (T, &[u8])> {
-        let Datagram { end: begin, loads_end: first, .. } = self.before(index);
-        let end = self.datagrams.get(index).map_or(first, |datagram| datagram.loads_end);
-        self.loads.get(first..end).unwrap_or_default().iter().map(move |load| {
-            let start = begin + load.offset as usize;
-            (load.carried, self.text.get(start, start + load.length as usize).unwrap_or_default())
-        })
+impl Datagram {
+    fn lines<'a>(&self, text: &'a Text, coded: &'a mut Coded) -> &'a [u8] {
+        if self.is_coded {
+            coded.read(self.begin, self.bytes)
+        } else {
+            text.get(self.begin, self.begin + self.bytes).unwrap_or_default()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is owed, with the lines.
+    fn not_taken<T: Copy>(packets: &mut Packets<T>) -> Vec<(T, Vec<u8>)> {
+        let mut all = Vec::new();
+        packets.not_taken(|carried, lines| all.push((carried, lines.to_vec())));
+        all
+    }
 
     fn packed(limit: usize, lines: &[&str]) -> Vec<(String, Vec<usize>)> {
         let mut packets = Packets::new(limit);
@@ -163,8 +227,10 @@ mod tests {
         }
         packets.finish();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let carried = |index| packets.loads(index).map(|(carried, _)| carried).collect();
-        (0..packets.len()).map(|index| (text(packets.datagram(index).unwrap()), carried(index))).collect()
+        let datagrams = 0..packets.len();
+        datagrams
+            .map(|index| (text(packets.datagram(index).unwrap()), packets.take(index).collect()))
+            .collect()
     }
 
     #[test]
@@ -190,8 +256,7 @@ mod tests {
         assert_eq!(packets.push(Some(2), |out| out.push_slice(b"abcd\n")), Pushed::TooLarge);
         assert_eq!(packets.push(Some(3), |out| out.push_slice(b"x\n")), Pushed::Packed);
         packets.finish();
-        let all: Vec<_> = packets.not_taken().collect();
-        assert_eq!(all, [(1, b"abc\n" as &[u8]), (3, b"x\n")]);
+        assert_eq!(not_taken(&mut packets), [(1, b"abc\n".to_vec()), (3, b"x\n".to_vec())]);
     }
 
     #[test]
@@ -203,9 +268,58 @@ mod tests {
         }
         packets.finish();
         assert_eq!(packets.take(0).collect::<Vec<_>>(), [0]);
-        assert_eq!(packets.not_taken().collect::<Vec<_>>(), [(2, b"cccc\n" as &[u8]), (3, b"d\n")]);
+        assert_eq!(not_taken(&mut packets), [(2, b"cccc\n".to_vec()), (3, b"d\n".to_vec())]);
         packets.clear();
         assert!(packets.is_empty());
-        assert_eq!(packets.not_taken().count(), 0);
+        assert_eq!(not_taken(&mut packets), []);
+    }
+
+    /// Lines of about a hundred bytes, some without anything to carry, into datagrams of at most `limit`, every third of
+    /// which is taken. For all of them: whole lines in their order, within the limit, and what is owed has its line.
+    fn check_many(packets: &mut Packets<usize>, limit: usize, lines: usize) {
+        let line = |number: usize| format!("some.name.{}:{number}|c|#a:{:0>70}\n", number / 50, number / 7);
+        let is_counter = |number: usize| !number.is_multiple_of(5);
+        packets.clear();
+        for number in 0..lines {
+            let carried = is_counter(number).then_some(number);
+            let pushed = packets.push(carried, |out| out.push_slice(line(number).as_bytes()));
+            assert_eq!(pushed, Pushed::Packed);
+        }
+        packets.finish();
+        assert!(packets.text.len() <= PLAIN_BYTES_MAX, "{}", packets.text.len());
+        let mut numbers = 0..lines;
+        let mut owed = Vec::new();
+        for (index, length) in packets.lengths().collect::<Vec<_>>().into_iter().enumerate() {
+            let datagram = packets.datagram(index).unwrap().to_vec();
+            assert!(datagram.len() == length && length <= limit, "{length}");
+            let mut carried = Vec::new();
+            for text in datagram.split_inclusive(|byte| *byte == b'\n') {
+                let number = numbers.next().unwrap();
+                assert_eq!(text, line(number).as_bytes());
+                carried.extend(is_counter(number).then(|| (number, text.to_vec())));
+            }
+            if index.is_multiple_of(3) {
+                assert!(packets.take(index).eq(carried.iter().map(|(number, _)| *number)));
+            } else {
+                owed.append(&mut carried);
+            }
+        }
+        assert_eq!(numbers, lines..lines);
+        assert!(not_taken(packets) == owed);
+        assert_eq!(packets.datagram(packets.len()), None);
+    }
+
+    #[test]
+    fn very_many_lines_are_packed_as_few_are() {
+        for limit in [512, 1_432, 8_192, 65_507] {
+            let mut packets = Packets::new(limit);
+            check_many(&mut packets, limit, 40_000);
+            assert!(packets.coded.len() > 100_000, "{}", packets.coded.len());
+            assert!(packets.coded.len() < PLAIN_BYTES_MAX, "{}", packets.coded.len());
+            // The same room again, for fewer and for more.
+            check_many(&mut packets, limit, 100);
+            assert!(packets.coded.is_empty());
+            check_many(&mut packets, limit, 20_000);
+        }
     }
 }

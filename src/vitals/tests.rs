@@ -27,8 +27,10 @@ const WAITING: Now<'_> =
 
 fn written(vitals: &mut Vitals, now: Now<'_>) -> Vec<String> {
     vitals.write(now);
-    let text = |index| str::from_utf8(vitals.datagram(index).unwrap()).unwrap();
-    (0..vitals.datagrams()).flat_map(|index| text(index).lines()).map(str::to_owned).collect()
+    let datagrams = 0..vitals.datagrams();
+    let text = |index| str::from_utf8(vitals.datagram(index).unwrap()).unwrap().to_owned();
+    let text: String = datagrams.map(text).collect();
+    text.lines().map(str::to_owned).collect()
 }
 
 fn take_all(vitals: &mut Vitals) {

@@ -38,6 +38,14 @@ impl Text {
         self.end = end.min(self.end);
     }
 
+    /// Drops the part between two places; what stands behind it moves up.
+    pub fn cut(&mut self, begin: usize, end: usize) {
+        if begin <= end && end <= self.end {
+            self.bytes.copy_within(end..self.end, begin);
+            self.end -= end - begin;
+        }
+    }
+
     /// Drops the whole text, and gives room back that a text like this one does not need.
     pub fn clear(&mut self) {
         if self.end > 0 && self.bytes.len() > 2 * self.end + GROWTH_BYTES_MIN {
@@ -182,7 +190,19 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Writes a part of a text up to the first `byte`, or up to its end; where that is.
+    /// Writes again what was written from `begin` on, up to where the room is written at most.
+    #[inline]
+    pub(crate) fn again(&mut self, mut begin: usize, count: usize) {
+        let end = begin + count;
+        while begin < end {
+            let count = (end - begin).min(STEP);
+            self.step(Step::at(self.room, begin), count);
+            begin += count;
+        }
+    }
+
+    /// Writes a part of a text up to the first `byte`; where that is. Of a text without it, the last step is
+    /// written whole, with the zeros behind the end.
     #[inline]
     pub fn until(&mut self, byte: u8, text: &[u8], mut at: usize) -> usize {
         while at < text.len() {

@@ -306,8 +306,9 @@ fn hostile_lines(format: &str, hostile: &Hostile) -> Vec<String> {
     let settings = Settings::from_vars("", |name| (name == "STATSD_FORMAT").then(|| format.to_owned()));
     let mut converter = Converter::new(&settings.unwrap(), Start::Zero);
     converter.convert(&hostile.body).unwrap();
-    let datagrams = (0..converter.datagrams()).map(|index| converter.datagram(index).unwrap());
-    let text: String = datagrams.map(|datagram| str::from_utf8(datagram).unwrap()).collect();
+    let datagrams = 0..converter.datagrams();
+    let datagram = |index| str::from_utf8(converter.datagram(index).unwrap()).unwrap().to_owned();
+    let text: String = datagrams.map(datagram).collect();
     assert!(text.ends_with('\n'));
     text.split_terminator('\n').map(str::to_owned).collect()
 }

@@ -143,8 +143,9 @@ impl Pair {
     /// Compares what is sent, and has some of it taken.
     fn deliver(&mut self, refused: u8) -> Result<(), String> {
         let Self { fast, slow, .. } = self;
-        let datagram = |index| str::from_utf8(fast.datagram(index).unwrap()).unwrap();
-        let datagrams: Vec<_> = (0..fast.datagrams()).map(|index| datagram(index).to_owned()).collect();
+        let datagrams = 0..fast.datagrams();
+        let datagram = |index| str::from_utf8(fast.datagram(index).unwrap()).unwrap().to_owned();
+        let datagrams: Vec<_> = datagrams.map(datagram).collect();
         let entries: Vec<_> = slow.entries().iter().map(|entry| entry.text.clone()).collect();
         same("lines", &datagrams.concat(), &entries.concat())?;
         // Two lines that are equal have no order, so either of two series may have been settled by one of them.

@@ -31,8 +31,9 @@ fn check(scrapes: &[Scrape<'_>]) {
         };
         converter.convert(body.as_bytes()).unwrap();
         if let Complete(_, expected) = scrape {
-            let datagram = |index| str::from_utf8(converter.datagram(index).unwrap()).unwrap();
-            let lines: String = (0..converter.datagrams()).map(datagram).collect();
+            let datagrams = 0..converter.datagrams();
+            let datagram = |index| str::from_utf8(converter.datagram(index).unwrap()).unwrap().to_owned();
+            let lines: String = datagrams.map(datagram).collect();
             let sent: Vec<_> = lines.lines().filter(|line| line.contains("docker.a.count")).collect();
             let expected: Vec<_> = expected.split_whitespace().collect();
             assert_eq!(sent, expected, "scrape {number}");
