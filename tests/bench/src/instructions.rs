@@ -13,7 +13,7 @@ use crate::ours::Ours;
 
 /// The most instructions a sample may take: what is reached, and a little more. It may only be lowered;
 /// 330 is known to be within reach.
-pub const INSTRUCTIONS_PER_SAMPLE_MAX: usize = 580;
+pub const INSTRUCTIONS_PER_SAMPLE_MAX: usize = 400;
 
 /// What is scraped.
 const SAMPLES: usize = 10_000;
