@@ -1,4 +1,4 @@
-//! Text that is written in steps of eight bytes.
+//! Text that is written in steps of sixteen bytes.
 
 use super::{STEP, Short, Step, Steps, WORD};
 

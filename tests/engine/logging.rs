@@ -54,4 +54,7 @@ fn a_wrong_setting_is_named_with_what_it_takes() {
         (said.contains("INTERVAL") && said.contains("never") && said.contains("a duration from"))
             .then_some(())
     });
+    assert!(enabled.is_err(), "{enabled:?}");
+    let is_enabled = lab.docker(&["plugin", "inspect", "--format", "{{.Enabled}}", PLUGIN]);
+    assert_eq!(is_enabled.trim(), "false", "nothing is left half alive");
 }
