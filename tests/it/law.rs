@@ -13,7 +13,8 @@ use docker_metrics_statsd::convert::{Converter, Start};
 use docker_metrics_statsd::state::StateFile;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+
+use crate::sequences;
 
 /// Hundredths, so that the reference needs no fractions.
 type Amount = u64;
@@ -315,21 +316,14 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-fn run(cases: u32, mistake: Option<Mistake>) -> Result<(), TestError<Vec<Step>>> {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
-    TestRunner::new(config).run(&vec(step(), 1..14), |steps| check(&steps, mistake))
-}
-
 #[test]
 fn nothing_is_lost_and_nothing_repeated() {
-    if let Err(error) = run(CASES, None) {
-        panic!("{error}");
-    }
+    sequences::hold(CASES, step(), |steps| check(steps, None));
 }
 
 #[test]
 fn every_planted_mistake_is_noticed() {
-    for mistake in [
+    let mistakes = [
         Mistake::CommitAtEncode,
         Mistake::GreedyNewSeries,
         Mistake::ResetIgnored,
@@ -337,8 +331,6 @@ fn every_planted_mistake_is_noticed() {
         Mistake::FailedScrapeClearsState,
         Mistake::RestartClearsState,
         Mistake::ForgetsBesideBroken,
-    ] {
-        let noticed = run(CASES_FOR_A_MISTAKE, Some(mistake));
-        assert!(matches!(noticed, Err(TestError::Fail(..))), "{mistake:?} was not noticed: {noticed:?}");
-    }
+    ];
+    sequences::notice(CASES_FOR_A_MISTAKE, step, &mistakes, check);
 }

@@ -12,7 +12,8 @@ use docker_metrics_statsd::convert::{Converter, Start};
 use docker_metrics_statsd::state::StateFile;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+
+use crate::sequences;
 
 /// Observations by the line that tells of one: name, value and tags.
 type Observations = BTreeMap<String, u64>;
@@ -273,29 +274,20 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-fn run(cases: u32, mistake: Option<Mistake>) -> Result<(), TestError<Vec<Step>>> {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
-    TestRunner::new(config).run(&vec(step(), 1..14), |steps| check(&steps, mistake))
-}
-
 #[test]
 fn every_observation_is_told_once() {
-    if let Err(error) = run(CASES, None) {
-        panic!("{error}");
-    }
+    sequences::hold(CASES, step(), |steps| check(steps, None));
 }
 
 #[test]
 fn every_mistake_with_observations_is_noticed() {
-    for mistake in [
+    let mistakes = [
         Mistake::CommitAtEncode,
         Mistake::ForgetsTheRest,
         Mistake::Cumulative,
         Mistake::RestartForgetsDebts,
         Mistake::EngineRestartIgnored,
         Mistake::LateHistogramIgnored,
-    ] {
-        let noticed = run(CASES_FOR_A_MISTAKE, Some(mistake));
-        assert!(matches!(noticed, Err(TestError::Fail(..))), "{mistake:?} was not noticed: {noticed:?}");
-    }
+    ];
+    sequences::notice(CASES_FOR_A_MISTAKE, step, &mistakes, check);
 }

@@ -20,6 +20,7 @@ mod peers;
 mod reference;
 mod restarts;
 mod rights;
+mod sequences;
 mod sinks;
 mod supply;
 mod terminal;
