@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
 
+use crate::contest::Contestant;
 use crate::inputs::Size;
 use crate::{Error, compare, instructions, process};
 
@@ -20,12 +21,12 @@ bench compare [--static FILE] [--sizes LIST] [--rounds N] [--cold] [--markdown]
 bench process --plugin FILE [--sizes LIST] [--idle SECONDS] [--markdown]
     Runs the plugin's agent between a stand-in endpoint and a stand-in server: CPU and memory.
 bench instructions
-    Counts the instructions of a warm scrape with valgrind, and fails if they are over the limit.
+    Counts the instructions of each kind of scrape with valgrind, and fails if they are over a limit.
 
 LIST is made of docker, 1k, 10k, 100k, 1M or other numbers of samples: --sizes docker,10k
 
 What those commands run:
-bench count --rounds N
+bench count --scrape warm|churn|shuffled|first [--counted]
 bench child [--cold]
 ";
 
@@ -37,7 +38,7 @@ enum Command {
     Compare(compare::Options),
     Process(process::Options),
     Instructions,
-    Count { rounds: usize },
+    Count { scrape: Contestant, is_counted: bool },
     Child { is_cold: bool },
     Help,
 }
@@ -57,12 +58,8 @@ fn execute(command: &Command) -> Result<(), Error> {
     match command {
         Command::Compare(options) => say(&compare::compare(options, note)?),
         Command::Process(options) => say(&process::measure(options, note)?),
-        Command::Instructions => say(&format!(
-            "{} instructions a sample of a warm scrape, the limit is {}\n",
-            instructions::check()?,
-            instructions::INSTRUCTIONS_PER_SAMPLE_MAX
-        )),
-        Command::Count { rounds } => instructions::count(*rounds),
+        Command::Instructions => say(&instructions::check()?),
+        Command::Count { scrape, is_counted } => instructions::count(*scrape, *is_counted),
         Command::Child { is_cold } => compare::serve(*is_cold),
         Command::Help => say(HELP),
     }
@@ -75,6 +72,8 @@ struct Options {
     plugin: Option<PathBuf>,
     sizes: Option<Vec<Size>>,
     rounds: Option<usize>,
+    scrape: Option<Contestant>,
+    is_counted: bool,
     idle_s: Option<u64>,
     is_cold: bool,
     is_markdown: bool,
@@ -90,7 +89,7 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
         "compare" => &["static", "sizes", "rounds", "cold", "markdown"],
         "process" => &["plugin", "sizes", "idle", "markdown"],
         "instructions" => &[],
-        "count" => &["rounds"],
+        "count" => &["scrape", "counted"],
         "child" => &["cold"],
         _ => return Err(Error::Usage(format!("unknown command {name:?}"))),
     };
@@ -105,13 +104,16 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
                     Some(args.value()?.string()?.split(',').map(str::parse).collect::<Result<_, _>>()?);
             }
             Arg::Long("rounds") => options.rounds = Some(args.value()?.parse()?),
+            Arg::Long("scrape") => options.scrape = Some(args.value()?.string()?.parse()?),
+            Arg::Long("counted") => options.is_counted = true,
             Arg::Long("idle") => options.idle_s = Some(args.value()?.parse()?),
             Arg::Long("cold") => options.is_cold = true,
             Arg::Long("markdown") => options.is_markdown = true,
             other => return Err(other.unexpected().into()),
         }
     }
-    let Options { static_build, plugin, sizes, rounds, idle_s, is_cold, is_markdown } = options;
+    let Options { static_build, plugin, sizes, rounds, scrape, is_counted, idle_s, is_cold, is_markdown } =
+        options;
     let sizes = sizes.unwrap_or_else(|| Size::ALL.to_vec());
     let rounds = rounds.unwrap_or(ROUNDS);
     Ok(match name.as_str() {
@@ -121,7 +123,7 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
             let idle = idle_s.map(Duration::from_secs);
             Command::Process(process::Options { plugin, sizes, idle, is_markdown })
         }
-        "count" => Command::Count { rounds },
+        "count" => Command::Count { scrape: scrape.unwrap_or(Contestant::Warm), is_counted },
         "child" => Command::Child { is_cold },
         _ => Command::Instructions,
     })

@@ -1,32 +1,50 @@
-//! `just bench-count`: how many instructions a sample of a warm scrape takes.
+//! `just bench-count`: how many instructions a sample of each kind of scrape takes.
 //!
 //! Unlike times, instructions do not depend on what else the machine does, so they can have a limit.
 //! callgrind counts those of a whole process; the difference of two runs that differ in nothing but the
-//! number of scrapes is what the scrapes took.
+//! scrapes of that kind is what they took.
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 
 use crate::Error;
-use crate::inputs::{Size, scrapes};
+use crate::contest::Contestant;
+use crate::inputs::{Inputs, Size};
 use crate::ours::Ours;
 
-/// The most instructions a sample may take: what is reached, and a little more. It may only be lowered;
-/// 330 is known to be within reach.
-pub const INSTRUCTIONS_PER_SAMPLE_MAX: usize = 400;
+/// The most instructions a sample may take: what is reached, and a little more. They may only be lowered;
+/// 330 for a warm scrape are known to be within reach.
+const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
+    (Contestant::Warm, 400),
+    (Contestant::Churn, 1_020),
+    (Contestant::Shuffled, 3_960),
+    (Contestant::First, 3_880),
+];
 
 /// What is scraped.
 const SAMPLES: usize = 10_000;
-/// Warm scrapes of the two runs.
-const ROUNDS: [usize; 2] = [2, 6];
+/// Warm scrapes that come before those that are counted, and those.
+const WARM_BEFORE: usize = 2;
+const WARM_COUNTED: usize = 4;
 
-/// Scrapes once, and then `rounds` times more: what is counted.
-pub fn count(rounds: usize) -> Result<(), Error> {
-    let [_, rounds_max] = ROUNDS;
-    // As many in every run, so that making them costs the same.
-    let bodies = scrapes(Size::Samples(SAMPLES), rounds_max + 1)?;
+/// What comes before a scrape of this kind; and that scrape, if it `is_counted`.
+pub fn count(contestant: Contestant, is_counted: bool) -> Result<(), Error> {
+    let Inputs { chain, churn, shuffled, .. } = Inputs::new(Size::Samples(SAMPLES))?;
+    let mut bodies = chain.iter();
+    let first: Vec<_> = bodies.by_ref().take(1).collect();
+    let (before, counted) = match contestant {
+        Contestant::First => (vec![], first),
+        Contestant::Churn => (first, vec![&churn]),
+        Contestant::Shuffled => (first, vec![&shuffled]),
+        _ => {
+            let before = first.into_iter().chain(bodies.by_ref().take(WARM_BEFORE)).collect();
+            (before, bodies.take(WARM_COUNTED).collect())
+        }
+    };
+    let counted = if is_counted { counted } else { vec![] };
     let mut ours = Ours::new()?;
-    for body in bodies.iter().take(rounds + 1) {
+    for body in before.into_iter().chain(counted) {
         ours.scrape(body, |datagram| {
             black_box(datagram);
         })?;
@@ -34,25 +52,29 @@ pub fn count(rounds: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Instructions a sample; an error if they are more than the limit.
-pub fn check() -> Result<usize, Error> {
-    let [few, many] = ROUNDS;
-    let instructions = run(many)?.saturating_sub(run(few)?);
-    let per_sample = instructions.div_ceil((many - few) * SAMPLES);
-    if per_sample > INSTRUCTIONS_PER_SAMPLE_MAX {
-        return Err(Error::Wrong(format!(
-            "{per_sample} instructions a sample of a warm scrape: the limit is {INSTRUCTIONS_PER_SAMPLE_MAX}"
-        )));
+/// Instructions a sample of each kind of scrape, a line each; an error if some are more than their limit.
+pub fn check() -> Result<String, Error> {
+    let (mut text, mut is_over) = (String::new(), false);
+    for (contestant, limit) in INSTRUCTIONS_PER_SAMPLE_MAX {
+        let instructions = run(contestant, true)?.saturating_sub(run(contestant, false)?);
+        let scrapes = if contestant == Contestant::Warm { WARM_COUNTED } else { 1 };
+        let per_sample = instructions.div_ceil(scrapes * SAMPLES);
+        let _ = writeln!(
+            text,
+            "{per_sample} instructions a sample of a {contestant} scrape, the limit is {limit}"
+        );
+        is_over |= per_sample > limit;
     }
-    Ok(per_sample)
+    if is_over { Err(Error::Wrong(format!("too many instructions:\n{text}"))) } else { Ok(text) }
 }
 
-fn run(rounds: usize) -> Result<usize, Error> {
+fn run(contestant: Contestant, is_counted: bool) -> Result<usize, Error> {
     let program = std::env::current_exe().map_err(Error::io("find this program"))?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
-        .args(["count", "--rounds", &rounds.to_string()])
+        .args(["count", "--scrape", &contestant.to_string()])
+        .args(is_counted.then_some("--counted"))
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("start valgrind, which `sh build/setup.sh test` installs"))?;

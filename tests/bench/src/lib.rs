@@ -12,7 +12,7 @@
 //! | [`contest`] | one size's bodies and everyone who reads them; the answer is checked before it is timed |
 //! | [`compare`] | `just bench`: builds and contestants in turns, minima, tables |
 //! | [`process`] | `just bench-process`: the plugin's own process between sockets |
-//! | [`instructions`] | `just bench-count`: instructions a sample, and their limit |
+//! | [`instructions`] | `just bench-count`: instructions a sample of each kind of scrape, and their limits |
 
 #![forbid(unsafe_code)]
 
