@@ -23,6 +23,7 @@ mod source;
 mod walk;
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use crate::boot::Boot;
 use crate::config::{Histograms, Settings, Tag};
@@ -112,6 +113,9 @@ struct Reading {
     source: Source,
     has_info: bool,
     has_cpus: bool,
+    /// Known lines, by their places, that are what they were although families are declared in another order: the
+    /// TYPE line that they followed was read last.
+    led: Range<usize>,
     /// Series whose growth is larger than a datagram: owing it would only keep it for ever.
     unsendable: Vec<Fingerprint>,
     /// What had to be cleaned of lines that did not stand there in the scrape before.

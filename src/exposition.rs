@@ -10,7 +10,7 @@ mod labels;
 mod line;
 mod usual;
 
-pub use family::{FAMILIES_MAX, Families, Kind, Role};
+pub use family::{FAMILIES_MAX, Families, Kind, Role, Standing};
 pub use labels::{LABELS_MAX, Labels};
 pub use line::{LINE_BYTES_MAX, Line, LineError, Sample, parse};
 pub use usual::Traits;

@@ -22,15 +22,18 @@ pub(super) enum Known {
 const COMMENT: u8 = 14;
 const TYPE: u8 = 15;
 const ROLE_MASK: u8 = 15;
-/// The line can be written straight from its head.
+/// The line can be written straight from its head. What the two bits behind say depends on this one.
 const PLAIN: u8 = 16;
-const IGNORED: u8 = 32;
-/// The converter looks into this line in every scrape.
-const WATCHED: u8 = 64;
 /// Of a plain line: its bound is whole.
-const WHOLE_BOUND: u8 = 128;
-/// Of a plain line: its labels are to be cleaned. No line is watched and plain.
-const CLEANED: u8 = WATCHED | PLAIN;
+const WHOLE_BOUND: u8 = 32;
+/// Of a plain line: its labels are to be cleaned.
+const CLEANED: u8 = 64;
+/// Of another line: the converter looks into it in every scrape.
+const WATCHED: u8 = 32;
+/// Of another line: it is not sent.
+const IGNORED: u8 = 64;
+/// The family that makes the line what it is was the last to be declared before it.
+const FOLLOWS_TYPE: u8 = 128;
 
 /// How a head can be written quickly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +70,30 @@ impl Note {
 
     pub(super) fn sample(role: Role, is_sent: bool, is_watched: bool, plainness: Plainness) -> Self {
         let code = ROLES.iter().position(|known| *known == role).unwrap_or(2);
-        let plain = match plainness {
-            _ if is_watched => WATCHED,
+        let state = match plainness {
+            _ if is_watched || !is_sent => {
+                (if is_watched { WATCHED } else { 0 }) | if is_sent { 0 } else { IGNORED }
+            }
             Plainness::None => 0,
             Plainness::Whole => PLAIN,
             Plainness::WholeBound => PLAIN | WHOLE_BOUND,
-            Plainness::Cleaned => CLEANED,
-            Plainness::CleanedWholeBound => CLEANED | WHOLE_BOUND,
+            Plainness::Cleaned => PLAIN | CLEANED,
+            Plainness::CleanedWholeBound => PLAIN | CLEANED | WHOLE_BOUND,
         };
-        let ignored = if is_sent { 0 } else { IGNORED };
-        Self(u8::try_from(code).unwrap_or(2) | plain | ignored)
+        Self(u8::try_from(code).unwrap_or(2) | state)
+    }
+
+    /// The same of a line that follows the TYPE line that makes it what it is, or does not.
+    #[inline]
+    pub(super) fn following_type(self, follows: bool) -> Self {
+        Self(if follows { self.0 | FOLLOWS_TYPE } else { self.0 & !FOLLOWS_TYPE })
+    }
+
+    /// Whether the line is what it is wherever the TYPE line before it is the same: it follows the one that
+    /// makes it so, or is a comment.
+    #[inline]
+    pub(super) fn is_led(self) -> bool {
+        self.0 & FOLLOWS_TYPE != 0 || self == Self::COMMENT
     }
 
     #[inline]
@@ -84,7 +101,7 @@ impl Note {
         match self.0 & ROLE_MASK {
             COMMENT => Known::Comment,
             TYPE => Known::Type,
-            _ if self.0 & IGNORED != 0 => Known::Ignored,
+            _ if self.0 & (PLAIN | IGNORED) == IGNORED => Known::Ignored,
             // Gauge, untyped and quantile.
             1 | 2 | 6 => Known::Gauge,
             _ => Known::Counter,
@@ -108,17 +125,17 @@ impl Note {
 
     #[inline]
     pub(super) fn has_whole_bound(self) -> bool {
-        self.0 & WHOLE_BOUND != 0
+        self.0 & (PLAIN | WHOLE_BOUND) == PLAIN | WHOLE_BOUND
     }
 
     #[inline]
     pub(super) fn is_cleaned(self) -> bool {
-        self.0 & CLEANED == CLEANED
+        self.0 & (PLAIN | CLEANED) == PLAIN | CLEANED
     }
 
     #[inline]
     pub(super) fn is_watched(self) -> bool {
-        self.0 & CLEANED == WATCHED
+        self.0 & (PLAIN | WATCHED) == WATCHED
     }
 }
 
@@ -134,7 +151,15 @@ mod tests {
             let known =
                 if role.is_cumulative() || role == Role::Created { Known::Counter } else { Known::Gauge };
             assert_eq!(note.known(), known, "{role:?}");
-            assert_eq!(Note::sample(role, false, true, Plainness::None).known(), Known::Ignored);
+            for is_watched in [true, false] {
+                let ignored = Note::sample(role, false, is_watched, Plainness::Whole);
+                assert_eq!((ignored.known(), ignored.is_watched()), (Known::Ignored, is_watched));
+                assert!(!ignored.is_plain());
+            }
+            for follows in [true, false] {
+                let note = note.following_type(follows);
+                assert_eq!((note.role(), note.known(), note.is_led()), (role, known, follows));
+            }
         }
         let flags = |is_watched, plainness| {
             let note = Note::sample(Role::Gauge, true, is_watched, plainness);
@@ -147,5 +172,6 @@ mod tests {
         assert_eq!(flags(false, Plainness::Cleaned), [true, false, true, false]);
         assert_eq!(flags(false, Plainness::CleanedWholeBound), [true, true, true, false]);
         assert_eq!((Note::COMMENT.known(), Note::TYPE.known()), (Known::Comment, Known::Type));
+        assert_eq!((Note::COMMENT.is_led(), Note::TYPE.is_led()), (true, false));
     }
 }

@@ -8,7 +8,7 @@ use super::walk::Written;
 use super::{Carried, Converter, SAMPLES_MAX, name, observed};
 use crate::config::Histograms;
 use crate::decimal::{self, Decimal, Number};
-use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample};
+use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample, Standing};
 use crate::fingerprint::Fingerprint;
 use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
 use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
@@ -28,12 +28,12 @@ impl Converter {
                 self.comment(line, Note::COMMENT);
             }
             Ok(exposition::Line::Type { family, kind }) => {
-                let is_expected =
-                    self.comment(line, Note::TYPE) == Place::Expected && self.families.is_in_step();
-                if is_expected {
+                let place = self.comment(line, Note::TYPE);
+                if place == Place::Expected && self.families.is_in_step() {
                     self.families.pass(1);
                 } else {
                     self.families.declare(&family, kind, &self.fingerprints);
+                    self.lead(place);
                 }
             }
             Ok(exposition::Line::Sample(sample)) => self.sample(line, &sample),
@@ -54,6 +54,14 @@ impl Converter {
         let place = self.find(&line);
         self.series.see(place, &line);
         place
+    }
+
+    /// A family was declared by the line at this place: which known lines it makes what they were.
+    fn lead(&mut self, place: Place) {
+        let is_known = matches!(place, Place::Expected | Place::Moved(_)) && !self.families.are_disputed();
+        let led = self.series.ahead().iter().take_while(|known| is_known && Note(known.note()).is_led());
+        let first = self.series.next_place();
+        self.reading.led = first..first + led.count();
     }
 
     /// Which known line this is. If a line that declares a family is passed over for it, the families are
@@ -169,7 +177,7 @@ impl Converter {
     }
 
     fn note(&mut self, sample: &Sample<'_>) -> Note {
-        let role = self.families.role(&sample.name, &self.fingerprints);
+        let Standing { role, follows_type } = self.families.standing(&sample.name, &self.fingerprints);
         let is_sent = self.is_sent(sample, role);
         // The place of a bucket among its neighbours matters in every scrape, also where it did not grow.
         let is_observed =
@@ -181,7 +189,7 @@ impl Converter {
             }
             _ => Plainness::None,
         };
-        Note::sample(role, is_sent, is_watched, plainness)
+        Note::sample(role, is_sent, is_watched, plainness).following_type(follows_type)
     }
 
     fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {

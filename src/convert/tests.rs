@@ -291,6 +291,17 @@ fn a_line_that_grows_too_long_is_malformed() {
 }
 
 #[test]
+fn a_family_that_claims_the_samples_of_another_decides_wherever_it_stands() {
+    let scrape = |before: &str, value: u8| {
+        let histogram = format!("# TYPE h histogram\nh_sum {value}\nh_count {value}\n");
+        format!("{before}# TYPE x gauge\nx 1\n{histogram}")
+    };
+    let moved = |before: &str| last(&[], Start::FirstScrape, &[&scrape("", 1), &scrape(before, 2)]);
+    assert_eq!(moved("# TYPE a gauge\n"), "docker.x:1|g\ndocker.h.sum:1|c\ndocker.h.count:1|c\n");
+    assert_eq!(moved("# TYPE h_sum gauge\n"), "docker.x:1|g\ndocker.h_sum:2|g\ndocker.h.count:1|c\n");
+}
+
+#[test]
 fn a_long_type_line_that_is_gone_declares_nothing() {
     let declared = format!("# TYPE a{:1$}counter\n", "", 65_535 - 15);
     let others = "# TYPE b counter\nb 1\nb_total 1\n";

@@ -61,10 +61,14 @@ impl Converter {
     fn expected_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         let (mut lines, mut comments, mut types) = (0, 0, 0);
-        while self.families.is_in_step() && self.series.is_continued() {
+        while self.series.is_continued() {
             let mut unchanged = 0;
             let mut changed = None;
-            for known in self.series.ahead() {
+            let ahead = match self.families.is_in_step() {
+                true => self.series.ahead(),
+                false => self.series.ahead_among(&self.reading.led),
+            };
+            for known in ahead {
                 let Some((head, tail)) = rest.split_at_checked(known.head_bytes()) else { break };
                 if self.fingerprints.of(head) != known.head() || known.is_taken() {
                     break;
@@ -92,7 +96,9 @@ impl Converter {
             rest = tail.get(bytes..).unwrap_or_default();
             lines += 1;
         }
-        self.families.pass(types);
+        if types > 0 {
+            self.families.pass(types);
+        }
         self.reading.lines += lines;
         self.reading.counts.samples += lines - comments;
         rest

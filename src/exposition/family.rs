@@ -28,7 +28,25 @@ impl Kind {
             _ => Self::Untyped,
         }
     }
+
+    /// What a sample is whose name is that of such a family and this suffix.
+    fn with_suffix(self, suffix: &str) -> Option<Role> {
+        Some(match (self, suffix) {
+            (Self::Histogram, "bucket") => Role::HistogramBucket,
+            (Self::Histogram, "count") => Role::HistogramCount,
+            (Self::Histogram, "sum") => Role::HistogramSum,
+            (Self::Summary, "count") => Role::SummaryCount,
+            (Self::Summary, "sum") => Role::SummarySum,
+            (Self::Counter, "total") => Role::Counter,
+            (Self::Counter | Self::Histogram | Self::Summary, "created") => Role::Created,
+            (Self::Gauge, "bucket" | "gcount" | "gsum" | "info") => Role::Gauge,
+            _ => return None,
+        })
+    }
 }
+
+/// What may stand behind a family's name in that of a sample.
+const SUFFIXES: [&str; 8] = ["bucket", "count", "sum", "total", "created", "gcount", "gsum", "info"];
 
 /// What a sample is within its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +81,15 @@ impl Role {
     }
 }
 
+/// What a sample is, and by which family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is.
+    pub role: Role,
+    /// It is that by the family that was declared last.
+    pub follows_type: bool,
+}
+
 /// The families declared so far in a body.
 ///
 /// A scrape declares the families of the one before, in the same order, and while it does so only the
@@ -79,10 +106,12 @@ pub struct Families {
     kinds: FingerprintMap<Kind>,
     /// How many of the passed ones are among them.
     asked: usize,
-    /// The role of the last name asked for, unless a family was declared since.
-    last: Option<Role>,
-    /// It, if there is a last role.
+    /// The standing of the last name asked for, unless a family was declared since.
+    last: Option<Standing>,
+    /// It, if there is a last standing.
     last_name: String,
+    /// Since the departure a family was declared whose samples another one claims too.
+    are_disputed: bool,
 }
 
 /// The most declarations kept; families declared behind them are not known.
@@ -92,6 +121,7 @@ impl Families {
     /// A new body begins.
     pub fn begin(&mut self) {
         (self.passed, self.asked, self.own, self.last) = (0, 0, None, None);
+        self.are_disputed = false;
         self.kinds.clear();
     }
 
@@ -118,8 +148,9 @@ impl Families {
     /// A family is declared.
     pub fn declare(&mut self, family: &str, kind: Kind, fingerprints: &Fingerprints) {
         self.depart();
-        let family = fingerprints.of(family.as_bytes());
         self.catch_up();
+        self.are_disputed |= self.is_claimed(family, kind, fingerprints);
+        let family = fingerprints.of(family.as_bytes());
         let own = self.own.get_or_insert_default();
         if self.passed + own.len() < FAMILIES_MAX {
             own.push((family, kind));
@@ -135,41 +166,73 @@ impl Families {
         self.kinds.shrink_to(self.known.len());
     }
 
-    /// A family declared under the sample's whole name decides; else the one without the suffix.
-    /// The suffix alone decides nothing: `x_total` may be a gauge.
-    pub fn role(&mut self, name: &str, fingerprints: &Fingerprints) -> Role {
-        if let Some(role) = self.last
-            && self.last_name == name
-        {
-            return role;
-        }
-        self.catch_up();
-        let role = self.role_of(fingerprints.of(name.as_bytes()), name, fingerprints);
-        self.last = Some(role);
-        name.clone_into(&mut self.last_name);
-        role
+    /// Whether since [`Self::depart`] two families were declared that both claim the samples of one name, as a gauge
+    /// `x_sum` and a histogram `x` do. As long as none were, a sample is what the family declared last makes it,
+    /// whatever else was declared before.
+    #[must_use]
+    pub fn are_disputed(&self) -> bool {
+        self.are_disputed
     }
 
-    fn role_of(&self, whole: Fingerprint, name: &str, fingerprints: &Fingerprints) -> Role {
-        match self.kinds.get(&whole) {
-            Some(Kind::Counter) => return Role::Counter,
-            Some(Kind::Gauge) => return Role::Gauge,
-            Some(Kind::Summary) => return Role::SummaryQuantile,
-            Some(Kind::Histogram | Kind::Untyped) => return Role::Untyped,
-            None => {}
+    /// What a sample of this name is.
+    pub fn role(&mut self, name: &str, fingerprints: &Fingerprints) -> Role {
+        self.standing(name, fingerprints).role
+    }
+
+    /// A family declared under the sample's whole name decides; else the one without the suffix.
+    /// The suffix alone decides nothing: `x_total` may be a gauge.
+    pub fn standing(&mut self, name: &str, fingerprints: &Fingerprints) -> Standing {
+        if let Some(standing) = self.last
+            && self.last_name == name
+        {
+            return standing;
         }
-        let Some((family, suffix)) = name.rsplit_once('_') else { return Role::Untyped };
-        match (self.kinds.get(&fingerprints.of(family.as_bytes())), suffix) {
-            (Some(Kind::Histogram), "bucket") => Role::HistogramBucket,
-            (Some(Kind::Histogram), "count") => Role::HistogramCount,
-            (Some(Kind::Histogram), "sum") => Role::HistogramSum,
-            (Some(Kind::Summary), "count") => Role::SummaryCount,
-            (Some(Kind::Summary), "sum") => Role::SummarySum,
-            (Some(Kind::Counter), "total") => Role::Counter,
-            (Some(Kind::Counter | Kind::Histogram | Kind::Summary), "created") => Role::Created,
-            (Some(Kind::Gauge), "bucket" | "gcount" | "gsum" | "info") => Role::Gauge,
-            _ => Role::Untyped,
+        self.catch_up();
+        let (role, family) = self.role_of(name, fingerprints);
+        let standing = Standing { role, follows_type: family.is_some() && family == self.last_declared() };
+        self.last = Some(standing);
+        name.clone_into(&mut self.last_name);
+        standing
+    }
+
+    /// The role, and the family that decides it.
+    fn role_of(&self, name: &str, fingerprints: &Fingerprints) -> (Role, Option<Fingerprint>) {
+        let whole = fingerprints.of(name.as_bytes());
+        if let Some(kind) = self.kinds.get(&whole) {
+            let role = match kind {
+                Kind::Counter => Role::Counter,
+                Kind::Gauge => Role::Gauge,
+                Kind::Summary => Role::SummaryQuantile,
+                Kind::Histogram | Kind::Untyped => Role::Untyped,
+            };
+            return (role, Some(whole));
         }
+        let by_suffix = name.rsplit_once('_').and_then(|(family, suffix)| {
+            let family = fingerprints.of(family.as_bytes());
+            Some((self.kinds.get(&family)?.with_suffix(suffix)?, Some(family)))
+        });
+        by_suffix.unwrap_or((Role::Untyped, None))
+    }
+
+    /// Whether another family claims the samples of this one, or this one those of another.
+    fn is_claimed(&self, family: &str, kind: Kind, fingerprints: &Fingerprints) -> bool {
+        let is_declared = |name: &str| self.kinds.contains_key(&fingerprints.of(name.as_bytes()));
+        let by_suffix = family.rsplit_once('_').and_then(|(whole, suffix)| {
+            self.kinds.get(&fingerprints.of(whole.as_bytes()))?.with_suffix(suffix)
+        });
+        let claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix).is_some());
+        by_suffix.is_some()
+            || claimed.map(|suffix| format!("{family}_{suffix}")).any(|name| is_declared(&name))
+    }
+
+    /// The family declared last, if it is among those that are kept.
+    fn last_declared(&self) -> Option<Fingerprint> {
+        let own = self.own.as_deref().unwrap_or_default();
+        if self.passed + own.len() >= FAMILIES_MAX {
+            return None;
+        }
+        let passed = self.passed.checked_sub(1).and_then(|last| self.known.get(last));
+        own.last().or(passed).map(|(family, _)| *family)
     }
 
     fn catch_up(&mut self) {

@@ -237,6 +237,47 @@ fn a_scrape_in_the_order_of_the_last_has_the_same_roles() {
 }
 
 #[test]
+fn families_that_claim_one_sample_are_disputed_in_either_order() {
+    let fingerprints = Fingerprints::with_key(1);
+    let check = |declared: &[(&str, Kind)], expected: bool| {
+        let mut families = Families::default();
+        families.begin();
+        declared.iter().for_each(|(family, kind)| families.declare(family, *kind, &fingerprints));
+        assert_eq!(families.are_disputed(), expected, "{declared:?}");
+    };
+    for (left, right, expected) in [
+        (("a", Kind::Histogram), ("a_sum", Kind::Gauge), true),
+        (("a", Kind::Counter), ("a_total", Kind::Counter), true),
+        (("a", Kind::Gauge), ("a_total", Kind::Counter), false),
+        (("a", Kind::Untyped), ("a_count", Kind::Gauge), false),
+        (("a", Kind::Summary), ("a_sum_count", Kind::Gauge), false),
+    ] {
+        check(&[left, right], expected);
+        check(&[right, left], expected);
+    }
+    check(&[("a", Kind::Histogram), ("a", Kind::Summary), ("b", Kind::Gauge)], false);
+}
+
+#[test]
+fn a_sample_follows_the_family_that_decides_if_that_was_declared_last() {
+    let fingerprints = Fingerprints::with_key(1);
+    let mut families = Families::default();
+    families.begin();
+    families.declare("a", Kind::Histogram, &fingerprints);
+    let follows = |families: &mut Families, name: &str| families.standing(name, &fingerprints).follows_type;
+    assert!(follows(&mut families, "a_bucket") && follows(&mut families, "a"));
+    assert!(!follows(&mut families, "a_total") && !follows(&mut families, "b"));
+    families.declare("b", Kind::Counter, &fingerprints);
+    assert!(!follows(&mut families, "a_bucket") && follows(&mut families, "b"));
+    families.finish();
+    families.begin();
+    families.pass(1);
+    assert!(follows(&mut families, "a_bucket"));
+    families.pass(1);
+    assert!(!follows(&mut families, "a_bucket") && follows(&mut families, "b_total"));
+}
+
+#[test]
 fn families_are_bounded_and_those_that_are_kept_stay_known() {
     let fingerprints = Fingerprints::with_key(1);
     let mut families = Families::default();

@@ -2,6 +2,8 @@
 //!
 //! Nothing that is known changes before [`Series::finish`]: new last values and new lines are kept beside it.
 
+use std::ops::Range;
+
 use super::index::Index;
 use super::line::{CUMULATIVE, Known, LANDMARK, Line, LineKind, NOT_EXPECTED, OWES, TAKEN};
 use super::order::Order;
@@ -94,6 +96,24 @@ impl Series {
     #[must_use]
     pub fn ahead(&self) -> &[Known] {
         self.lines.get(self.reading.next..self.reading.known).unwrap_or_default()
+    }
+
+    /// Those of them that have these places.
+    #[inline]
+    #[must_use]
+    pub fn ahead_among(&self, places: &Range<usize>) -> &[Known] {
+        let Reading { next, known, .. } = self.reading;
+        if next < places.start {
+            &[]
+        } else {
+            self.lines.get(next..known.min(places.end)).unwrap_or_default()
+        }
+    }
+
+    /// The place of the expected line.
+    #[must_use]
+    pub fn next_place(&self) -> usize {
+        self.reading.next
     }
 
     /// The identity of the expected line's series.

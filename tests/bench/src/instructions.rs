@@ -18,7 +18,7 @@ use crate::ours::Ours;
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
     (Contestant::Warm, 400),
     (Contestant::Churn, 1_020),
-    (Contestant::Shuffled, 3_960),
+    (Contestant::Shuffled, 2_150),
     (Contestant::First, 3_880),
 ];
 
