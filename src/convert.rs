@@ -14,6 +14,7 @@ mod filter;
 mod key;
 mod labeling;
 mod name;
+mod named;
 mod note;
 mod observed;
 mod plain;

@@ -13,7 +13,7 @@ mod usual;
 pub use family::{FAMILIES_MAX, Families, Kind, Role, Standing};
 pub use labels::{LABELS_MAX, Labels};
 pub use line::{LINE_BYTES_MAX, Line, LineError, Sample, parse};
-pub use usual::Traits;
+pub use usual::{Usual, sketch};
 
 #[cfg(test)]
 mod tests;

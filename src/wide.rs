@@ -182,12 +182,6 @@ impl Step {
         is_simple.to_bitmask() | ABOVE
     }
 
-    /// Whether the first `count` bytes are ASCII.
-    #[inline]
-    pub(crate) fn is_ascii(self, count: usize) -> bool {
-        (u8x16::new(self.0).to_bitmask() | ABOVE).trailing_zeros() as usize >= count
-    }
-
     #[inline]
     fn letters(self) -> u8x16 {
         let lower = u8x16::new(self.0) | u8x16::splat(0x20);
@@ -219,6 +213,21 @@ impl Step {
     pub(crate) fn before(self, byte: u8) -> usize {
         self.places_of(byte).trailing_zeros() as usize
     }
+}
+
+/// Whether two texts, of which the second has at least `count` bytes, begin with the same `count` bytes.
+#[inline]
+pub(crate) fn begins_alike(left: &[u8], right: &[u8], count: usize) -> bool {
+    let mut at = 0;
+    while at < count {
+        let same = Step::at(left, at).same(Step::at(right, at));
+        if same < STEP && at + same < count {
+            return false;
+        }
+        at += STEP;
+    }
+    // Behind its end there are zeros, which are none of its bytes.
+    count <= left.len()
 }
 
 /// How many bytes are the same from two places of a text on, `max` at most.
@@ -271,11 +280,8 @@ mod tests {
             assert_eq!(all(step.places_of_words()), is_word, "{byte}");
             assert_eq!(all(step.places_of_simple()), is_word || b"-:/.".contains(&byte), "{byte}");
             assert_eq!(all(step.places_of_no_digit()), !byte.is_ascii_digit(), "{byte}");
-            assert_eq!(step.is_ascii(STEP), byte.is_ascii(), "{byte}");
         }
         assert_eq!(Step::at("abcé".as_bytes(), 0).places_of_words() & !ABOVE, 0b111);
-        assert!(Step::at("abcé".as_bytes(), 0).is_ascii(3));
-        assert!(!Step::at("abcé".as_bytes(), 0).is_ascii(4));
     }
 
     #[test]
@@ -314,6 +320,24 @@ mod tests {
         ] {
             assert_eq!(common(text, left, right, max), expected, "{left} {right} {max}");
         }
+    }
+
+    #[test]
+    fn texts_that_begin_alike_are_told() {
+        let text = b"0123456789abcdefghij";
+        for (other, count, expected) in [
+            (&b"0123456789abcdefghij"[..], 20, true),
+            (b"0123456789abcdefghiX", 19, true),
+            (b"0123456789abcdefghiX", 20, false),
+            (b"0123456789abcdeX", 15, true),
+            (b"0123456789abcdeX", 16, false),
+            (b"0123456789abcdef", 16, true),
+            (b"0123456789abcdef", 17, false),
+            (b"X", 0, true),
+        ] {
+            assert_eq!(begins_alike(other, text, count), expected, "{other:?} {count}");
+        }
+        assert!(!begins_alike(b"a", b"a\0", 2));
     }
 
     #[test]

@@ -190,8 +190,8 @@ fn describe(settings: &Settings, body: &[u8], time: Duration) -> Result<String, 
 
 fn engine_version(body: &[u8]) -> Option<String> {
     body.split(|byte| *byte == b'\n').find_map(|line| match exposition::parse(line) {
-        Ok(Line::Sample(sample)) if sample.name == "engine_daemon_engine_info" => {
-            sample.labels.get("version").map(Cow::into_owned)
+        Ok(Line::Sample(sample)) if sample.name() == "engine_daemon_engine_info" => {
+            sample.labels().get("version").map(Cow::into_owned)
         }
         _ => None,
     })

@@ -32,6 +32,11 @@ impl Filter {
         Self { include: settings.include.clone(), exclude: settings.exclude.clone() }
     }
 
+    /// Whether every sample is sent.
+    pub(super) fn keeps_all(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
     /// Whether a sample is sent. All parts of a histogram or summary are, or none.
     pub(super) fn keeps(&self, name: &str, role: Role) -> bool {
         let metric = metric(name, role);

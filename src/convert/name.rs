@@ -3,30 +3,23 @@
 use std::borrow::Cow;
 
 use super::key::Label;
-use crate::exposition::Role;
+use crate::exposition::{Role, sketch};
 use crate::wide::{Pen, Short};
 
 /// Tag keys that have a meaning of their own in Datadog: a label `host` would replace the host that a
 /// metric belongs to.
 const RESERVED: [&str; 6] = ["host", "device", "source", "service", "env", "version"];
 
-/// A bit for each letter, from `a`, that a reserved key begins with.
-pub(super) const RESERVED_INITIALS: u32 = {
-    let mut initials = initial(INTERNAL);
+/// The sketch of the reserved keys. No label's plain name begins as [`INTERNAL`] does.
+pub(super) const RESERVED_NAMES: u64 = {
+    let mut names = 0;
     let mut rest: &[&str] = &RESERVED;
     while let [key, tail @ ..] = rest {
-        initials |= initial(key);
+        names |= sketch(key.as_bytes());
         rest = tail;
     }
-    initials
+    names
 };
-
-const fn initial(key: &str) -> u32 {
-    match key.as_bytes() {
-        [first, ..] => 1 << (*first - b'a'),
-        [] => 0,
-    }
-}
 
 /// What begins a tag by which a client tells the Agent about itself.
 const INTERNAL: &str = "dd.internal";

@@ -154,19 +154,12 @@ impl Observed {
 impl Converter {
     /// A bucket whose histogram is sent as a distribution.
     #[inline(never)]
-    pub(super) fn bucket(
-        &mut self,
-        text: &[u8],
-        sample: &Sample<'_>,
-        line: &Line,
-        place: Place,
-        value: Decimal,
-    ) {
+    pub(super) fn bucket(&mut self, sample: &Sample<'_>, line: &Line, place: Place, value: Decimal) {
         let growth = self.series.grow(place, line, value);
         let is_where_counting_begins =
             place == Place::New && self.series.continuity() == Continuity::Rechosen;
         let Some(bound) = bound(sample).filter(|_| !is_where_counting_begins) else { return };
-        let histogram = self.histogram(text, sample);
+        let histogram = self.histogram(sample);
         if self.observed.add(histogram, bound, distribution::whole_growth(value, growth)) {
             self.encode_one(sample);
             self.observed.name(&self.reading.line_text);
@@ -174,31 +167,34 @@ impl Converter {
     }
 
     /// The fingerprint of the bucket's head in its canonical form, without its bound.
-    fn histogram(&mut self, text: &[u8], sample: &Sample<'_>) -> Fingerprint {
-        if let Some((BOUND, bound)) = sample.canonical.as_ref().map(|traits| traits.last) {
+    fn histogram(&mut self, sample: &Sample<'_>) -> Fingerprint {
+        if let Some((key, bound)) = sample.usual().map(|usual| usual.last(sample.head))
+            && key == BOUND.as_bytes()
+        {
             // It ends in `,le="0.5"} `, with a brace in place of the comma if there is no other label.
-            let end = sample.head_bytes.saturating_sub(BOUND.len() + bound.len() + ",=\"\"} ".len());
-            return self.fingerprints.of(text.get(..end).unwrap_or_default());
+            let end = sample.head.len().saturating_sub(BOUND.len() + bound.len() + ",=\"\"} ".len());
+            return self.fingerprints.of(sample.head.get(..end).unwrap_or_default());
         }
-        let mut labels = canonical(&sample.labels);
+        let mut labels = canonical(&sample.labels());
         labels.retain(|(key, _)| key != BOUND);
         let head = &mut self.reading.head;
         head.clear();
-        write_head(&sample.name, &labels, head);
+        write_head(&sample.name(), &labels, head);
         let end = head.len() - if labels.is_empty() { " " } else { "} " }.len();
         self.fingerprints.of(head.as_bytes().get(..end).unwrap_or_default())
     }
 
     /// Writes the line of one observation, of the value 0.
     fn encode_one(&mut self, sample: &Sample<'_>) {
-        let mut labels = canonical(&sample.labels);
+        let mut labels = canonical(&sample.labels());
         labels.retain(|(key, _)| key != BOUND);
-        if !self.labeling.leaves(&sample.labels) {
+        if !self.labeling.leaves(&sample.labels()) {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
         }
         let tags = name::datadog_tags(&labels, Role::HistogramBucket, &self.namespace);
-        let name = sample.name.strip_suffix("_bucket").unwrap_or(&sample.name);
+        let name = sample.name();
+        let name = name.strip_suffix("_bucket").unwrap_or(&name);
         let kind = Kind::Distribution { observations: NonZeroU32::MIN };
         let line = &mut self.reading.line_text;
         line.clear();
@@ -246,9 +242,9 @@ const BOUND: &str = "le";
 
 /// Up to where a bucket goes, as it stands there; in a canonical head that is the last label nearly always.
 pub(super) fn bound_text<'a>(sample: &Sample<'a>) -> Option<Cow<'a, str>> {
-    match &sample.canonical {
-        Some(traits) if traits.last.0 == BOUND => Some(Cow::Borrowed(traits.last.1)),
-        _ => sample.labels.get(BOUND),
+    match sample.usual().map(|usual| usual.last(sample.head)) {
+        Some((key, bound)) if key == BOUND.as_bytes() => str::from_utf8(bound).ok().map(Cow::Borrowed),
+        _ => sample.labels().get(BOUND),
     }
 }
 

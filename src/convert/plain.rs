@@ -40,27 +40,30 @@ impl Plain {
 
     /// How the head that says this can be written.
     pub(super) fn covers(&self, sample: &Sample<'_>, role: Role) -> Plainness {
-        let Some(traits) = &sample.canonical else { return Plainness::None };
-        let name_bytes = self.prefix.bytes() + sample.name.len() + SUFFIX_BYTES_MAX;
+        let Some(usual) = sample.usual() else { return Plainness::None };
+        let name_bytes = self.prefix.bytes() + sample.name_bytes().len() + SUFFIX_BYTES_MAX;
         let is_short =
-            name_bytes <= NAME_CHARS_MAX && traits.label_bytes_max + name::BOUND_TAG.len() < TAG_CHARS_MAX;
-        let has_reserved = traits.initials & name::RESERVED_INITIALS != 0
-            && sample.labels.iter().any(|(key, _)| name::is_reserved(&key));
-        if !self.is_name || !traits.is_word || !is_short || !traits.is_ascii || has_reserved {
+            name_bytes <= NAME_CHARS_MAX && usual.label_bytes_max() + name::BOUND_TAG.len() < TAG_CHARS_MAX;
+        let has_reserved = || {
+            usual.names & name::RESERVED_NAMES != 0
+                && sample.labels().iter().any(|(key, _)| name::is_reserved(&key))
+        };
+        if !self.is_name || !usual.is_word || !is_short || !usual.is_ascii() || has_reserved() {
             return Plainness::None;
         }
-        let (key, bound) = traits.last;
+        let (odd_values, is_last_odd) = usual.odd_values();
+        let (key, bound) = usual.last(sample.head);
         let bound = match role {
-            Role::HistogramBucket if key == "le" => name::spelling(bound.as_bytes()),
-            Role::SummaryQuantile if key == "quantile" => name::spelling(bound.as_bytes()),
+            Role::HistogramBucket if key == b"le" => name::spelling(bound),
+            Role::SummaryQuantile if key == b"quantile" => name::spelling(bound),
             Role::HistogramBucket => return Plainness::None,
             Role::SummaryQuantile if !key.is_empty() => return Plainness::None,
-            _ if traits.is_last_simple => Spelling::Right,
-            _ => return Plainness::Cleaned,
+            _ if is_last_odd => return Plainness::Cleaned,
+            _ => Spelling::Right,
         };
         match bound {
-            Spelling::Right if traits.is_simple => Plainness::Whole,
-            Spelling::Whole if traits.is_simple => Plainness::WholeBound,
+            Spelling::Right if odd_values == 0 => Plainness::Whole,
+            Spelling::Whole if odd_values == 0 => Plainness::WholeBound,
             Spelling::Right => Plainness::Cleaned,
             Spelling::Whole => Plainness::CleanedWholeBound,
             Spelling::Other => Plainness::None,

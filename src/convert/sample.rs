@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::key::{Label, canonical, sort, write_head};
+use super::named::{CPUS, INFO, Named, START, Template};
 use super::note::{Known, Note, Plainness};
 use super::walk::Written;
 use super::{Carried, Converter, SAMPLES_MAX, name, observed};
@@ -19,9 +20,14 @@ const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
 const PASSED_OVER_MAX: usize = 256;
 
 impl Converter {
-    /// Reads a line with its line feed.
-    pub(super) fn other_line(&mut self, line: &[u8]) {
+    /// Reads a line with its line feed, which may be much like the sample of the template; it may become the next one.
+    pub(super) fn other_line<'a>(&mut self, line: &'a [u8], template: &mut Option<Template<'a>>) {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
+        if let Some(Template { sample, named }) = template
+            && let Some(like) = sample.like(text)
+        {
+            return self.sample(line, &like, named);
+        }
         match exposition::parse(text) {
             Ok(exposition::Line::Nothing) if text.first() != Some(&b'#') => {}
             Ok(exposition::Line::Nothing) => {
@@ -36,7 +42,11 @@ impl Converter {
                     self.lead(place);
                 }
             }
-            Ok(exposition::Line::Sample(sample)) => self.sample(line, &sample),
+            Ok(exposition::Line::Sample(sample)) => {
+                let mut named = None;
+                self.sample(line, &sample, &mut named);
+                *template = Some(Template { sample, named });
+            }
             Err(error) => self.malformed(error),
         }
     }
@@ -78,7 +88,7 @@ impl Converter {
         place
     }
 
-    fn sample(&mut self, text: &[u8], sample: &Sample<'_>) {
+    fn sample(&mut self, text: &[u8], sample: &Sample<'_>, named: &mut Option<Named>) {
         let counts = &mut self.reading.counts;
         // Whatever comes behind: the body does not count.
         if counts.samples + counts.malformed > SAMPLES_MAX {
@@ -94,7 +104,7 @@ impl Converter {
                 None
             }
         };
-        let (line, place, note) = self.place(text, sample);
+        let (line, place, note) = self.place(sample, named);
         if !self.is_known(place, &line) {
             self.note_cleaning(sample, line.identity, note);
         }
@@ -106,10 +116,10 @@ impl Converter {
                     return;
                 }
                 if note.is_watched() && note.role() == Role::HistogramBucket {
-                    return self.bucket(text, sample, &line, place, value);
+                    return self.bucket(sample, &line, place, value);
                 }
                 // A value that is watched needs a second look every time.
-                let tail = text.get(sample.head_bytes..).filter(|_| !note.is_watched()).unwrap_or_default();
+                let tail = text.get(sample.head.len()..).filter(|_| !note.is_watched()).unwrap_or_default();
                 let written = decimal::settled_bytes(tail).and_then(|bytes| tail.get(..=bytes));
                 let owed = self.series.observe(place, &line, value, written.unwrap_or_default());
                 if !owed.is_zero() {
@@ -138,19 +148,19 @@ impl Converter {
     }
 
     /// What the line is, and which known one.
-    fn place(&mut self, line: &[u8], sample: &Sample<'_>) -> (Line, Place, Note) {
-        let head = self.fingerprints.of(line.get(..sample.head_bytes).unwrap_or_default());
+    fn place(&mut self, sample: &Sample<'_>, named: &mut Option<Named>) -> (Line, Place, Note) {
+        let head = self.fingerprints.of(sample.head);
         let expected = self.series.expected().filter(|known| {
-            (known.head(), known.head_bytes()) == (head, sample.head_bytes) && self.families.is_in_step()
+            (known.head(), known.head_bytes()) == (head, sample.head.len()) && self.families.is_in_step()
         });
         if let Some(note) = expected.map(|known| Note(known.note())) {
             let identity = self.series.expected_identity();
             return (self::line(head, identity, sample, note), Place::Expected, note);
         }
-        let identity = if sample.canonical.is_some() { head } else { self.identity(sample) };
+        let identity = if sample.usual().is_some() { head } else { self.identity(sample) };
         loop {
             let was_in_step = self.families.is_in_step();
-            let note = self.note(sample);
+            let note = self.note(sample, named);
             let line = self::line(head, identity, sample, note);
             let place = self.find(&line);
             // The families turned out to be others, so perhaps the role is.
@@ -172,19 +182,20 @@ impl Converter {
     fn identity(&mut self, sample: &Sample<'_>) -> Fingerprint {
         let head = &mut self.reading.head;
         head.clear();
-        write_head(&sample.name, &canonical(&sample.labels), head);
+        write_head(&sample.name(), &canonical(&sample.labels()), head);
         self.fingerprints.of(head.as_bytes())
     }
 
-    fn note(&mut self, sample: &Sample<'_>) -> Note {
-        let Standing { role, follows_type } = self.families.standing(&sample.name, &self.fingerprints);
-        let is_sent = self.is_sent(sample, role);
+    fn note(&mut self, sample: &Sample<'_>, named: &mut Option<Named>) -> Note {
+        let Named { standing: Standing { role, follows_type }, is_kept, is_watched, .. } =
+            self.named(sample, named);
+        let is_sent = is_kept && self.is_sent(sample, role);
         // The place of a bucket among its neighbours matters in every scrape, also where it did not grow.
         let is_observed =
             is_sent && role == Role::HistogramBucket && self.histograms == Histograms::Distributions;
-        let is_watched = is_observed || matches!(sample.name.as_ref(), INFO | CPUS | START);
+        let is_watched = is_watched || is_observed;
         let plainness = match self.format {
-            Format::Datadog if !is_watched && self.labeling.leaves(&sample.labels) => {
+            Format::Datadog if !is_watched && self.labeling.leaves(&sample.labels()) => {
                 self.plain.covers(sample, role)
             }
             _ => Plainness::None,
@@ -192,9 +203,9 @@ impl Converter {
         Note::sample(role, is_sent, is_watched, plainness).following_type(follows_type)
     }
 
+    /// Whether the settings have a sample of this role sent.
     fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {
         match (role, self.histograms) {
-            _ if !self.filter.keeps(&sample.name, role) => false,
             (Role::HistogramBucket | Role::HistogramCount | Role::HistogramSum, Histograms::Off)
             | (Role::HistogramBucket, Histograms::Counts)
             | (Role::Created, _) => false,
@@ -212,10 +223,10 @@ impl Converter {
     fn watch(&mut self, note: Note, sample: &Sample<'_>, value: Option<Number>) {
         let Some(value) = value.filter(|_| note.is_watched()) else { return };
         let Self { reading, .. } = self;
-        match sample.name.as_ref() {
+        match sample.name().as_ref() {
             INFO => {
                 reading.has_info = true;
-                if let Some(id) = sample.labels.get("daemon_id") {
+                if let Some(id) = sample.labels().get("daemon_id") {
                     reading.source.note_engine(&id);
                 }
             }
@@ -234,18 +245,19 @@ impl Converter {
         value: Decimal,
     ) {
         if note.is_plain() {
-            return self.write_plain(line, sample.head_bytes, note, carried, Written::Number(value));
+            return self.write_plain(line, sample.head.len(), note, carried, Written::Number(value));
         }
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
-        let mut labels = canonical(&sample.labels);
-        if !self.labeling.leaves(&sample.labels) {
+        let sample_name = sample.name();
+        let mut labels = canonical(&sample.labels());
+        if !self.labeling.leaves(&sample.labels()) {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
             if kind == Kind::Gauge {
-                self.count_merged(&sample.name, &labels);
+                self.count_merged(&sample_name, &labels);
             }
         }
-        let (name, tags) = named(self.format, &self.namespace, &sample.name, labels, note.role());
+        let (name, tags) = named(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
         let lines = &mut self.reading.line_text;
         lines.clear();
@@ -260,13 +272,20 @@ impl Converter {
         if is_as_it_is || note.known() == Known::Ignored {
             return;
         }
-        let mut labels = canonical(&sample.labels);
-        let is_relabelled = !self.labeling.leaves(&sample.labels);
+        // What becomes of a gauge matters to others, too; of other plain lines only values are cleaned.
+        if let Some(usual) = sample.usual().filter(|_| note.is_plain() && note.known() == Known::Counter) {
+            let (odd_values, is_last_odd) = usual.odd_values();
+            self.reading.cleaning.tags += odd_values + usize::from(is_last_odd);
+            return;
+        }
+        let mut labels = canonical(&sample.labels());
+        let is_relabelled = !self.labeling.leaves(&sample.labels());
         if is_relabelled {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
         }
-        let (name, tags) = named(self.format, &self.namespace, &sample.name, labels.clone(), note.role());
+        let name = sample.name();
+        let (name, tags) = named(self.format, &self.namespace, &name, labels.clone(), note.role());
         let Cleaning { names, tags } = self.encoder.cleaning(&name, &tags);
         self.reading.cleaning.names += names;
         self.reading.cleaning.tags += tags;
@@ -279,7 +298,7 @@ impl Converter {
             sort(&mut labels);
             let head = &mut self.reading.head;
             head.clear();
-            write_head(&Encoder::cleaned_name(&sample.name), &labels, head);
+            write_head(&Encoder::cleaned_name(&sample.name()), &labels, head);
             self.reading.cleaned.push((identity, self.fingerprints.of(head.as_bytes())));
         }
     }
@@ -315,14 +334,7 @@ fn expected_bytes(head_bytes: usize) -> u16 {
 }
 
 fn line(head: Fingerprint, identity: Fingerprint, sample: &Sample<'_>, note: Note) -> Line {
-    let head_bytes = expected_bytes(sample.head_bytes);
+    let head_bytes = expected_bytes(sample.head.len());
     let kind = if note.known() == Known::Counter { LineKind::Cumulative } else { LineKind::Passing };
     Line { head, head_bytes, identity, note: note.0, kind }
 }
-
-/// An engine's identity; missing while an engine starts (engines 20.10 to 29).
-const INFO: &str = "engine_daemon_engine_info";
-/// There from the first moment of an engine.
-const CPUS: &str = "engine_daemon_engine_cpus_cpus";
-/// When the process was started.
-const START: &str = "process_start_time_seconds";

@@ -47,11 +47,12 @@ impl Converter {
     /// Reads whole lines; returns the beginning of one that is not whole.
     fn lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
+        let mut template = None;
         loop {
             rest = self.expected_lines(rest);
             let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
             self.reading.lines += 1;
-            self.other_line(rest.get(..=end).unwrap_or_default());
+            self.other_line(rest.get(..=end).unwrap_or_default(), &mut template);
             rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
@@ -64,9 +65,10 @@ impl Converter {
         while self.series.is_continued() {
             let mut unchanged = 0;
             let mut changed = None;
-            let ahead = match self.families.is_in_step() {
-                true => self.series.ahead(),
-                false => self.series.ahead_among(&self.reading.led),
+            let ahead = if self.families.is_in_step() {
+                self.series.ahead()
+            } else {
+                self.series.ahead_among(&self.reading.led)
             };
             for known in ahead {
                 let Some((head, tail)) = rest.split_at_checked(known.head_bytes()) else { break };

@@ -30,16 +30,16 @@ impl Kind {
     }
 
     /// What a sample is whose name is that of such a family and this suffix.
-    fn with_suffix(self, suffix: &str) -> Option<Role> {
+    fn with_suffix(self, suffix: &[u8]) -> Option<Role> {
         Some(match (self, suffix) {
-            (Self::Histogram, "bucket") => Role::HistogramBucket,
-            (Self::Histogram, "count") => Role::HistogramCount,
-            (Self::Histogram, "sum") => Role::HistogramSum,
-            (Self::Summary, "count") => Role::SummaryCount,
-            (Self::Summary, "sum") => Role::SummarySum,
-            (Self::Counter, "total") => Role::Counter,
-            (Self::Counter | Self::Histogram | Self::Summary, "created") => Role::Created,
-            (Self::Gauge, "bucket" | "gcount" | "gsum" | "info") => Role::Gauge,
+            (Self::Histogram, b"bucket") => Role::HistogramBucket,
+            (Self::Histogram, b"count") => Role::HistogramCount,
+            (Self::Histogram, b"sum") => Role::HistogramSum,
+            (Self::Summary, b"count") => Role::SummaryCount,
+            (Self::Summary, b"sum") => Role::SummarySum,
+            (Self::Counter, b"total") => Role::Counter,
+            (Self::Counter | Self::Histogram | Self::Summary, b"created") => Role::Created,
+            (Self::Gauge, b"bucket" | b"gcount" | b"gsum" | b"info") => Role::Gauge,
             _ => return None,
         })
     }
@@ -109,7 +109,9 @@ pub struct Families {
     /// The standing of the last name asked for, unless a family was declared since.
     last: Option<Standing>,
     /// It, if there is a last standing.
-    last_name: String,
+    last_name: Vec<u8>,
+    /// Goes up whenever what was said of a name may no longer be so.
+    generation: u32,
     /// Since the departure a family was declared whose samples another one claims too.
     are_disputed: bool,
 }
@@ -120,8 +122,8 @@ pub const FAMILIES_MAX: usize = 1 << 18;
 impl Families {
     /// A new body begins.
     pub fn begin(&mut self) {
-        (self.passed, self.asked, self.own, self.last) = (0, 0, None, None);
-        self.are_disputed = false;
+        (self.passed, self.asked, self.own, self.are_disputed) = (0, 0, None, false);
+        self.renew();
         self.kinds.clear();
     }
 
@@ -129,7 +131,7 @@ impl Families {
     #[inline]
     pub fn pass(&mut self, count: usize) {
         self.passed += count;
-        self.last = None;
+        self.renew();
     }
 
     /// Whether this scrape has declared what the one before had declared up to here.
@@ -142,7 +144,7 @@ impl Families {
     /// Families may be declared otherwise from here on than in the scrape before.
     pub fn depart(&mut self) {
         self.own.get_or_insert_default();
-        self.last = None;
+        self.renew();
     }
 
     /// A family is declared.
@@ -166,6 +168,17 @@ impl Families {
         self.kinds.shrink_to(self.known.len());
     }
 
+    /// A number that stays the same as long as nothing is declared: until then, what was said of a name is so.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn renew(&mut self) {
+        self.last = None;
+        self.generation = self.generation.wrapping_add(1);
+    }
+
     /// Whether since [`Self::depart`] two families were declared that both claim the samples of one name, as a gauge
     /// `x_sum` and a histogram `x` do. As long as none were, a sample is what the family declared last makes it,
     /// whatever else was declared before.
@@ -176,12 +189,12 @@ impl Families {
 
     /// What a sample of this name is.
     pub fn role(&mut self, name: &str, fingerprints: &Fingerprints) -> Role {
-        self.standing(name, fingerprints).role
+        self.standing(name.as_bytes(), fingerprints).role
     }
 
     /// A family declared under the sample's whole name decides; else the one without the suffix.
     /// The suffix alone decides nothing: `x_total` may be a gauge.
-    pub fn standing(&mut self, name: &str, fingerprints: &Fingerprints) -> Standing {
+    pub fn standing(&mut self, name: &[u8], fingerprints: &Fingerprints) -> Standing {
         if let Some(standing) = self.last
             && self.last_name == name
         {
@@ -191,13 +204,14 @@ impl Families {
         let (role, family) = self.role_of(name, fingerprints);
         let standing = Standing { role, follows_type: family.is_some() && family == self.last_declared() };
         self.last = Some(standing);
-        name.clone_into(&mut self.last_name);
+        self.last_name.clear();
+        self.last_name.extend_from_slice(name);
         standing
     }
 
     /// The role, and the family that decides it.
-    fn role_of(&self, name: &str, fingerprints: &Fingerprints) -> (Role, Option<Fingerprint>) {
-        let whole = fingerprints.of(name.as_bytes());
+    fn role_of(&self, name: &[u8], fingerprints: &Fingerprints) -> (Role, Option<Fingerprint>) {
+        let whole = fingerprints.of(name);
         if let Some(kind) = self.kinds.get(&whole) {
             let role = match kind {
                 Kind::Counter => Role::Counter,
@@ -207,22 +221,23 @@ impl Families {
             };
             return (role, Some(whole));
         }
-        let by_suffix = name.rsplit_once('_').and_then(|(family, suffix)| {
-            let family = fingerprints.of(family.as_bytes());
-            Some((self.kinds.get(&family)?.with_suffix(suffix)?, Some(family)))
-        });
-        by_suffix.unwrap_or((Role::Untyped, None))
+        self.by_suffix(name, fingerprints)
+            .map_or((Role::Untyped, None), |(role, family)| (role, Some(family)))
+    }
+
+    /// What a family makes a sample whose name is its own and a suffix.
+    fn by_suffix(&self, name: &[u8], fingerprints: &Fingerprints) -> Option<(Role, Fingerprint)> {
+        let end = memchr::memrchr(b'_', name)?;
+        let family = fingerprints.of(name.get(..end)?);
+        Some((self.kinds.get(&family)?.with_suffix(name.get(end + 1..)?)?, family))
     }
 
     /// Whether another family claims the samples of this one, or this one those of another.
     fn is_claimed(&self, family: &str, kind: Kind, fingerprints: &Fingerprints) -> bool {
-        let is_declared = |name: &str| self.kinds.contains_key(&fingerprints.of(name.as_bytes()));
-        let by_suffix = family.rsplit_once('_').and_then(|(whole, suffix)| {
-            self.kinds.get(&fingerprints.of(whole.as_bytes()))?.with_suffix(suffix)
-        });
-        let claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix).is_some());
-        by_suffix.is_some()
-            || claimed.map(|suffix| format!("{family}_{suffix}")).any(|name| is_declared(&name))
+        let claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix.as_bytes()).is_some());
+        let mut claimed = claimed.map(|suffix| fingerprints.of(format!("{family}_{suffix}").as_bytes()));
+        self.by_suffix(family.as_bytes(), fingerprints).is_some()
+            || claimed.any(|name| self.kinds.contains_key(&name))
     }
 
     /// The family declared last, if it is among those that are kept.

@@ -10,8 +10,8 @@ pub const LABELS_MAX: usize = 64;
 /// Labels that were checked once and are read again whenever they are needed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Labels<'a> {
-    /// The text between the braces; it follows the grammar.
-    checked: &'a str,
+    /// The text between the braces; it is UTF-8 and follows the grammar.
+    checked: &'a [u8],
 }
 
 enum Entry<'a> {
@@ -24,7 +24,7 @@ type Parsed<'a> = (Labels<'a>, Option<Cow<'a, str>>, &'a str);
 
 impl<'a> Labels<'a> {
     /// Labels that were checked already.
-    pub(super) fn checked(text: &'a str) -> Self {
+    pub(super) fn checked(text: &'a [u8]) -> Self {
         Self { checked: text }
     }
 
@@ -38,7 +38,7 @@ impl<'a> Labels<'a> {
             if let Some(after) = rest.strip_prefix('}') {
                 let length = inside.len() - rest.len();
                 let checked = inside.get(..length).ok_or(LineError::Labels)?;
-                return Ok((Self { checked }, metric, after));
+                return Ok((Self { checked: checked.as_bytes() }, metric, after));
             }
             let (entry, after) = entry(rest).ok_or(LineError::Labels)?;
             match entry {
@@ -64,7 +64,7 @@ impl<'a> Labels<'a> {
 
     /// The names and values, escapes resolved, in the order of the body.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
-        let mut rest = self.checked;
+        let mut rest = str::from_utf8(self.checked).unwrap_or_default();
         std::iter::from_fn(move || {
             loop {
                 let (found, after) = entry(blanks(rest))?;

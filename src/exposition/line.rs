@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::family::Kind;
 use super::labels::{self, Labels};
-use super::usual::{self, Traits, Usual};
+use super::usual::Usual;
 use crate::decimal::{Decimal, Leading, Number};
 
 /// The longest line read; a longer one is malformed.
@@ -30,18 +30,75 @@ pub enum Line<'a> {
 /// A sample, borrowed from its line. Its timestamp and exemplar are checked and dropped.
 #[derive(Debug)]
 pub struct Sample<'a> {
-    /// The sample's own name, `_bucket`, `_sum` and `_count` included.
-    pub name: Cow<'a, str>,
-    /// Its labels, in the order of the line.
-    pub labels: Labels<'a>,
+    /// Its head: what stands before the value.
+    pub head: &'a [u8],
+    spelling: Spelling<'a>,
     /// Its value. What follows the labels may be malformed, and then it is still known which series
     /// the line speaks of.
     pub value: Result<Number, LineError>,
-    /// How long its head is: what stands before the value.
-    pub head_bytes: usize,
+}
+
+/// How a sample's head is written.
+#[derive(Debug)]
+enum Spelling<'a> {
+    /// As clients write it: its parts are where this says.
+    Usual(Usual),
+    /// Otherwise: its name and labels.
+    Other(Box<(Cow<'a, str>, Labels<'a>)>),
+}
+
+impl<'a> Sample<'a> {
+    /// The sample's own name, `_bucket`, `_sum` and `_count` included.
+    #[must_use]
+    pub fn name(&self) -> Cow<'a, str> {
+        match &self.spelling {
+            Spelling::Usual(usual) => {
+                String::from_utf8_lossy(self.head.get(..usual.name_bytes.into()).unwrap_or_default())
+            }
+            Spelling::Other(parts) => parts.0.clone(),
+        }
+    }
+
+    /// The same as bytes.
+    #[inline]
+    #[must_use]
+    pub fn name_bytes(&self) -> &[u8] {
+        match &self.spelling {
+            Spelling::Usual(usual) => self.head.get(..usual.name_bytes.into()).unwrap_or_default(),
+            Spelling::Other(parts) => parts.0.as_bytes(),
+        }
+    }
+
+    /// Its labels, in the order of the line.
+    #[must_use]
+    pub fn labels(&self) -> Labels<'a> {
+        match &self.spelling {
+            Spelling::Usual(usual) => {
+                Labels::checked(self.head.get(usual.labels_range()).unwrap_or_default())
+            }
+            Spelling::Other(parts) => parts.1,
+        }
+    }
+
     /// What was noticed of the head, if it is in its one canonical form: labels in order, no blanks, no
     /// needless escapes.
-    pub canonical: Option<Traits<'a>>,
+    #[inline]
+    #[must_use]
+    pub fn usual(&self) -> Option<&Usual> {
+        match &self.spelling {
+            Spelling::Usual(usual) => Some(usual),
+            Spelling::Other(_) => None,
+        }
+    }
+
+    /// The sample of another line, if its head is canonical, as this one's is, and differs from it in its last
+    /// value alone. Much of what is known of this one is true of it, too.
+    #[inline]
+    #[must_use]
+    pub fn like(&self, line: &'a [u8]) -> Option<Self> {
+        let usual = self.usual()?.read_like(self.head, line)?;
+        if line.len() <= LINE_BYTES_MAX { usual_sample(line, usual).ok() } else { None }
+    }
 }
 
 /// What is wrong with a line.
@@ -91,17 +148,8 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
     if bytes.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong);
     }
-    if let Some(Usual { name, labels, head_bytes, traits }) = usual::read(bytes) {
-        let rest = bytes.get(head_bytes..).unwrap_or_default();
-        let value = match Decimal::leading(rest) {
-            Some(Leading { value, bytes }) if bytes == rest.len() => Ok(Number::Finite(value)),
-            _ => {
-                let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
-                value(rest.strip_suffix('\r').unwrap_or(rest))
-            }
-        };
-        let name = Cow::Borrowed(name);
-        return Ok(Line::Sample(Sample { name, labels, value, head_bytes, canonical: Some(traits) }));
+    if let Some(usual) = Usual::read(bytes) {
+        return usual_sample(bytes, usual).map(Line::Sample);
     }
     let text = str::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -113,6 +161,19 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
     } else {
         sample_line(text).map(Line::Sample)
     }
+}
+
+#[inline]
+fn usual_sample(line: &[u8], usual: Usual) -> Result<Sample<'_>, LineError> {
+    let (head, rest) = line.split_at_checked(usual.head_bytes.into()).unwrap_or_default();
+    let value = match Decimal::leading(rest) {
+        Some(Leading { value, bytes }) if bytes == rest.len() => Ok(Number::Finite(value)),
+        _ => {
+            let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
+            value(rest.strip_suffix('\r').unwrap_or(rest))
+        }
+    };
+    Ok(Sample { head, spelling: Spelling::Usual(usual), value })
 }
 
 fn comment_line(text: &str) -> Result<Line<'_>, LineError> {
@@ -154,7 +215,8 @@ pub(super) fn sample_line(line: &str) -> Result<Sample<'_>, LineError> {
         _ => return Err(LineError::Name),
     };
     let rest = blanks(rest);
-    Ok(Sample { name, labels, value: value(rest), head_bytes: line.len() - rest.len(), canonical: None })
+    let head = line.as_bytes().get(..line.len() - rest.len()).unwrap_or_default();
+    Ok(Sample { head, spelling: Spelling::Other(Box::new((name, labels))), value: value(rest) })
 }
 
 fn value(text: &str) -> Result<Number, LineError> {

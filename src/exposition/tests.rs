@@ -16,8 +16,9 @@ fn shown(body: &str) -> String {
                 families.declare(&family, kind, &fingerprints);
                 continue;
             }
-            Ok(Line::Sample(Sample { name, labels, value, .. })) => {
-                let value = match value {
+            Ok(Line::Sample(sample)) => {
+                let (name, labels) = (sample.name(), sample.labels());
+                let value = match sample.value {
                     Ok(Number::Finite(decimal)) => {
                         let mut text = Vec::new();
                         decimal.write_to(&mut text);
@@ -201,7 +202,7 @@ fn error(line: &[u8]) -> Option<LineError> {
 fn a_line_with_a_malformed_value_still_names_its_series() {
     for (line, labels) in [("a{b=\"c\"} 1x", 1), ("a{b=\"c\",} 1x", 1), ("a 1 2 3", 0)] {
         let Ok(Line::Sample(sample)) = parse(line.as_bytes()) else { panic!("{line}") };
-        assert_eq!((sample.name.as_ref(), sample.labels.iter().count()), ("a", labels), "{line}");
+        assert_eq!((sample.name().as_ref(), sample.labels().iter().count()), ("a", labels), "{line}");
         assert!(sample.value.is_err());
     }
 }
@@ -264,7 +265,8 @@ fn a_sample_follows_the_family_that_decides_if_that_was_declared_last() {
     let mut families = Families::default();
     families.begin();
     families.declare("a", Kind::Histogram, &fingerprints);
-    let follows = |families: &mut Families, name: &str| families.standing(name, &fingerprints).follows_type;
+    let follows =
+        |families: &mut Families, name: &str| families.standing(name.as_bytes(), &fingerprints).follows_type;
     assert!(follows(&mut families, "a_bucket") && follows(&mut families, "a"));
     assert!(!follows(&mut families, "a_total") && !follows(&mut families, "b"));
     families.declare("b", Kind::Counter, &fingerprints);
@@ -315,7 +317,7 @@ fn every_real_scrape_is_read_without_a_malformed_line() {
         let lines = || body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let samples = lines().filter(|line| line[0] != b'#').count();
         let usual = |line: &&[u8]| match parse(line).unwrap() {
-            Line::Sample(sample) => sample.canonical.is_some() && sample.value.is_ok(),
+            Line::Sample(sample) => sample.usual().is_some() && sample.value.is_ok(),
             Line::Nothing | Line::Type { .. } => false,
         };
         // Engines write nothing that needs the whole grammar, but for escapes in their build tags.

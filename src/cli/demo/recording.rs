@@ -89,15 +89,15 @@ impl Recording {
 impl Series {
     fn new(family: &str, kind: Kind, sample: &Sample<'_>, value: &str) -> Option<Self> {
         let recorded = value.parse().ok()?;
-        let moves = match (kind, sample.name.strip_prefix(family)?) {
+        let moves = match (kind, sample.name().strip_prefix(family)?) {
             (Kind::Counter, _) => Moves::Counter,
-            (Kind::Histogram, "_bucket") => Moves::Bucket(sample.labels.get("le")?.parse().ok()?),
+            (Kind::Histogram, "_bucket") => Moves::Bucket(sample.labels().get("le")?.parse().ok()?),
             (Kind::Histogram | Kind::Summary, "_count") => Moves::Count,
             (Kind::Histogram | Kind::Summary, "_sum") => Moves::Sum,
             (Kind::Gauge, _) if !STILL.iter().any(|still| family.starts_with(still)) => Moves::Gauge,
             _ => Moves::Still,
         };
-        let labels = sample.labels.iter().filter(|(name, _)| name != "le");
+        let labels = sample.labels().iter().filter(|(name, _)| name != "le");
         let key = labels.fold(family.to_owned(), |key, (name, value)| key + &format!(",{name}={value}"));
         Some(Self { moves, key, recorded, value: recorded })
     }
