@@ -12,7 +12,8 @@ mod usual;
 
 pub use family::{FAMILIES_MAX, Families, Kind, Role, Standing};
 pub use labels::{LABELS_MAX, Labels};
-pub use line::{LINE_BYTES_MAX, Line, LineError, Sample, parse};
+pub(crate) use line::{Ended, ended};
+pub use line::{HEAD_BYTES_MAX, LINE_BYTES_MAX, Line, LineError, Sample, parse};
 pub use usual::{Usual, sketch};
 
 #[cfg(test)]

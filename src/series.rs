@@ -170,8 +170,7 @@ impl Series {
 
     #[inline]
     fn identity(&self, place: usize) -> Fingerprint {
-        let head = || self.lines.get(place).map_or(0, |line| line.head);
-        self.identities.get(place).copied().unwrap_or_else(head)
+        identity(&self.lines, &self.identities, place)
     }
 
     fn value(&self, identity: Fingerprint, seen: Seen) -> Option<Decimal> {
@@ -181,6 +180,13 @@ impl Series {
             Meaning::Wide => self.wide.get(&identity).copied(),
         }
     }
+}
+
+/// The identity of the line at a place.
+#[inline]
+fn identity(lines: &[Known], identities: &[Fingerprint], place: usize) -> Fingerprint {
+    let head = || lines.get(place).map_or(0, |line| line.head);
+    identities.get(place).copied().unwrap_or_else(head)
 }
 
 /// Returns the memory that one large scrape needed and the present one does not.

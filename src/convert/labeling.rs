@@ -2,7 +2,7 @@
 
 use super::key::Label;
 use crate::config::Settings;
-use crate::exposition::Labels;
+use crate::exposition::Sample;
 
 /// Drops and renames labels.
 #[derive(Debug)]
@@ -17,13 +17,15 @@ impl Labeling {
         Self { drop: settings.drop_labels.clone(), rename: settings.rename_labels.clone() }
     }
 
-    /// Whether labels of these names are sent as they are.
-    pub(super) fn leaves(&self, labels: &Labels<'_>) -> bool {
+    /// Whether the labels of the sample are sent under their own names.
+    #[inline]
+    pub(super) fn leaves(&self, sample: &Sample<'_>) -> bool {
         let is_changed = |name: &str| {
             self.drop.iter().any(|drop| drop == name)
                 || self.rename.iter().any(|(old, new)| old == name || new == name)
         };
-        (self.drop.is_empty() && self.rename.is_empty()) || !labels.iter().any(|(name, _)| is_changed(&name))
+        (self.drop.is_empty() && self.rename.is_empty())
+            || !sample.labels().iter().any(|(name, _)| is_changed(&name))
     }
 
     /// The labels to send, in the order given, which is no longer that of their names. Both settings go

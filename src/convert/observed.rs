@@ -188,7 +188,7 @@ impl Converter {
     fn encode_one(&mut self, sample: &Sample<'_>) {
         let mut labels = canonical(&sample.labels());
         labels.retain(|(key, _)| key != BOUND);
-        if !self.labeling.leaves(&sample.labels()) {
+        if !self.labeling.leaves(sample) {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
         }

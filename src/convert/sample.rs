@@ -9,25 +9,40 @@ use super::walk::Written;
 use super::{Carried, Converter, SAMPLES_MAX, name, observed};
 use crate::config::Histograms;
 use crate::decimal::{self, Decimal, Number};
-use crate::exposition::{self, LINE_BYTES_MAX, LineError, Role, Sample, Standing};
+use crate::exposition::{self, HEAD_BYTES_MAX, LineError, Role, Sample, Standing};
 use crate::fingerprint::Fingerprint;
 use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
 use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
 
-/// The longest head that is expected: the quick way reads at most 47 bytes of value and timestamp behind it.
-const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
 /// How many lines may be passed over and looked at for one that declares a family.
 const PASSED_OVER_MAX: usize = 256;
 
 impl Converter {
-    /// Reads a line with its line feed, which may be much like the sample of the template; it may become the next one.
-    pub(super) fn other_line<'a>(&mut self, line: &'a [u8], template: &mut Option<Template<'a>>) {
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
+    /// Reads the line that a text begins with, if it is as clients write it, and returns its length. It may be much like
+    /// the sample of the template, and may become the next one.
+    pub(super) fn usual_line<'a>(
+        &mut self,
+        text: &'a [u8],
+        template: &mut Option<Template<'a>>,
+    ) -> Option<usize> {
         if let Some(Template { sample, named }) = template
-            && let Some(like) = sample.like(text)
+            && let Some((sample, bytes)) = sample.leading_like(text)
         {
-            return self.sample(line, &like, named);
+            self.reading.lines += 1;
+            self.sample(text, &sample, named);
+            return Some(bytes);
         }
+        let (sample, bytes) = Sample::leading(text)?;
+        let mut named = None;
+        self.reading.lines += 1;
+        self.sample(text, &sample, &mut named);
+        *template = Some(Template { sample, named });
+        Some(bytes)
+    }
+
+    /// Reads a line with its line feed by the whole grammar.
+    pub(super) fn other_line(&mut self, line: &[u8]) {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
         match exposition::parse(text) {
             Ok(exposition::Line::Nothing) if text.first() != Some(&b'#') => {}
             Ok(exposition::Line::Nothing) => {
@@ -42,11 +57,7 @@ impl Converter {
                     self.lead(place);
                 }
             }
-            Ok(exposition::Line::Sample(sample)) => {
-                let mut named = None;
-                self.sample(line, &sample, &mut named);
-                *template = Some(Template { sample, named });
-            }
+            Ok(exposition::Line::Sample(sample)) => self.sample(line, &sample, &mut None),
             Err(error) => self.malformed(error),
         }
     }
@@ -88,6 +99,7 @@ impl Converter {
         place
     }
 
+    /// `text` begins with the line of the sample.
     fn sample(&mut self, text: &[u8], sample: &Sample<'_>, named: &mut Option<Named>) {
         let counts = &mut self.reading.counts;
         // Whatever comes behind: the body does not count.
@@ -189,29 +201,25 @@ impl Converter {
     fn note(&mut self, sample: &Sample<'_>, named: &mut Option<Named>) -> Note {
         let Named { standing: Standing { role, follows_type }, is_kept, is_watched, .. } =
             self.named(sample, named);
-        let is_sent = is_kept && self.is_sent(sample, role);
+        let is_left = self.format == Format::Datadog && self.labeling.leaves(sample);
+        let plainness = if is_left { self.plain.covers(sample, role) } else { Plainness::None };
+        let is_sent = is_kept && self.is_sent(sample, role, plainness);
         // The place of a bucket among its neighbours matters in every scrape, also where it did not grow.
         let is_observed =
             is_sent && role == Role::HistogramBucket && self.histograms == Histograms::Distributions;
-        let is_watched = is_watched || is_observed;
-        let plainness = match self.format {
-            Format::Datadog if !is_watched && self.labeling.leaves(&sample.labels()) => {
-                self.plain.covers(sample, role)
-            }
-            _ => Plainness::None,
-        };
-        Note::sample(role, is_sent, is_watched, plainness).following_type(follows_type)
+        Note::sample(role, is_sent, is_watched || is_observed, plainness).following_type(follows_type)
     }
 
     /// Whether the settings have a sample of this role sent.
-    fn is_sent(&self, sample: &Sample<'_>, role: Role) -> bool {
+    fn is_sent(&self, sample: &Sample<'_>, role: Role, plainness: Plainness) -> bool {
         match (role, self.histograms) {
             (Role::HistogramBucket | Role::HistogramCount | Role::HistogramSum, Histograms::Off)
             | (Role::HistogramBucket, Histograms::Counts)
             | (Role::Created, _) => false,
-            // The same number as `_count`.
+            // Only a bucket with a finite bound is plain. The one without a bound is the same number as `_count`.
             (Role::HistogramBucket, Histograms::Buckets) => {
-                !observed::bound_text(sample).is_some_and(|le| name::is_infinity(&le))
+                plainness != Plainness::None
+                    || !observed::bound_text(sample).is_some_and(|le| name::is_infinity(&le))
             }
             // Nothing is known of what it holds.
             (Role::HistogramBucket, Histograms::Distributions) => observed::bound(sample).is_some(),
@@ -250,7 +258,7 @@ impl Converter {
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
         let sample_name = sample.name();
         let mut labels = canonical(&sample.labels());
-        if !self.labeling.leaves(&sample.labels()) {
+        if !self.labeling.leaves(sample) {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
             if kind == Kind::Gauge {
@@ -279,7 +287,7 @@ impl Converter {
             return;
         }
         let mut labels = canonical(&sample.labels());
-        let is_relabelled = !self.labeling.leaves(&sample.labels());
+        let is_relabelled = !self.labeling.leaves(sample);
         if is_relabelled {
             labels = self.labeling.apply(labels);
             sort(&mut labels);

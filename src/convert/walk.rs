@@ -6,8 +6,8 @@
 
 use super::note::{Known, Note};
 use super::{Carried, Converter};
-use crate::decimal::{self, Decimal, Leading};
-use crate::exposition::LINE_BYTES_MAX;
+use crate::decimal::{self, Decimal};
+use crate::exposition::{Ended, LINE_BYTES_MAX, ended};
 use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
 use crate::wide::Pen;
 
@@ -50,9 +50,13 @@ impl Converter {
         let mut template = None;
         loop {
             rest = self.expected_lines(rest);
+            if let Some(bytes) = self.usual_line(rest, &mut template) {
+                rest = rest.get(bytes..).unwrap_or_default();
+                continue;
+            }
             let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
             self.reading.lines += 1;
-            self.other_line(rest.get(..=end).unwrap_or_default(), &mut template);
+            self.other_line(rest.get(..=end).unwrap_or_default());
             rest = rest.get(end + 1..).unwrap_or_default();
         }
     }
@@ -210,28 +214,4 @@ fn gauge(tail: &[u8]) -> Option<(Option<Written<'_>>, usize)> {
         [b'+' | b'-', b'I', b'n', b'f', b'\n', ..] => Some((None, 5)),
         _ => ended(tail).map(|Ended { value, bytes, .. }| (Some(Written::Number(value)), bytes)),
     }
-}
-
-/// A value and what ends its line.
-struct Ended {
-    value: Decimal,
-    /// How long the value is.
-    value_bytes: usize,
-    /// The same with what ends its line.
-    bytes: usize,
-}
-
-/// The usual value and what ends its line, be it a line feed alone or a timestamp before it.
-#[inline]
-fn ended(text: &[u8]) -> Option<Ended> {
-    let Leading { value, bytes: value_bytes } = Decimal::leading(text)?;
-    let end = match text.get(value_bytes)? {
-        b'\n' => value_bytes,
-        b' ' => {
-            let begin = value_bytes + 1;
-            begin + Decimal::leading(text.get(begin..)?)?.bytes
-        }
-        _ => return None,
-    };
-    (text.get(end)? == &b'\n').then_some(Ended { value, value_bytes, bytes: end + 1 })
 }

@@ -11,6 +11,10 @@ use crate::decimal::{Decimal, Leading, Number};
 /// The longest line read; a longer one is malformed.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// The longest head that is expected again, or read without looking for the end of its line first: a usual value and a
+/// timestamp behind it are at most 47 bytes.
+pub const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
+
 /// What a line says.
 #[derive(Debug)]
 pub enum Line<'a> {
@@ -91,14 +95,53 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// The sample of another line, if its head is canonical, as this one's is, and differs from it in its last
-    /// value alone. Much of what is known of this one is true of it, too.
+    /// The sample of the line that a text begins with, and how long the line is with its line feed; `None` if it is not
+    /// written as clients write it, or is not whole.
     #[inline]
     #[must_use]
-    pub fn like(&self, line: &'a [u8]) -> Option<Self> {
-        let usual = self.usual()?.read_like(self.head, line)?;
-        if line.len() <= LINE_BYTES_MAX { usual_sample(line, usual).ok() } else { None }
+    pub fn leading(text: &'a [u8]) -> Option<(Self, usize)> {
+        Self::ending(text, Usual::read(text)?)
     }
+
+    /// The same of a line whose head differs from this sample's in its last value alone, so that much of what is known of
+    /// this one is true of it, too.
+    #[inline]
+    #[must_use]
+    pub fn leading_like(&self, text: &'a [u8]) -> Option<(Self, usize)> {
+        Self::ending(text, self.usual()?.read_like(self.head, text)?)
+    }
+
+    #[inline]
+    fn ending(text: &'a [u8], usual: Usual) -> Option<(Self, usize)> {
+        let (head, tail) = text.split_at_checked(usual.head_bytes.into())?;
+        let Ended { value, bytes, .. } = ended(tail).filter(|_| head.len() <= HEAD_BYTES_MAX)?;
+        let sample = Self { head, spelling: Spelling::Usual(usual), value: Ok(Number::Finite(value)) };
+        Some((sample, head.len() + bytes))
+    }
+}
+
+/// A usual value and what ends its line.
+pub(crate) struct Ended {
+    pub(crate) value: Decimal,
+    /// How long the value is.
+    pub(crate) value_bytes: usize,
+    /// The same with what ends its line.
+    pub(crate) bytes: usize,
+}
+
+/// The usual value and what ends its line, be it a line feed alone or a timestamp before it.
+#[inline]
+pub(crate) fn ended(text: &[u8]) -> Option<Ended> {
+    let Leading { value, bytes: value_bytes } = Decimal::leading(text)?;
+    let end = match text.get(value_bytes)? {
+        b'\n' => value_bytes,
+        b' ' => {
+            let begin = value_bytes + 1;
+            begin + Decimal::leading(text.get(begin..)?)?.bytes
+        }
+        _ => return None,
+    };
+    (text.get(end)? == &b'\n').then_some(Ended { value, value_bytes, bytes: end + 1 })
 }
 
 /// What is wrong with a line.
@@ -149,7 +192,10 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
         return Err(LineError::TooLong);
     }
     if let Some(usual) = Usual::read(bytes) {
-        return usual_sample(bytes, usual).map(Line::Sample);
+        let (head, rest) = bytes.split_at_checked(usual.head_bytes.into()).unwrap_or_default();
+        let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
+        let value = value(rest.strip_suffix('\r').unwrap_or(rest));
+        return Ok(Line::Sample(Sample { head, spelling: Spelling::Usual(usual), value }));
     }
     let text = str::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -161,19 +207,6 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
     } else {
         sample_line(text).map(Line::Sample)
     }
-}
-
-#[inline]
-fn usual_sample(line: &[u8], usual: Usual) -> Result<Sample<'_>, LineError> {
-    let (head, rest) = line.split_at_checked(usual.head_bytes.into()).unwrap_or_default();
-    let value = match Decimal::leading(rest) {
-        Some(Leading { value, bytes }) if bytes == rest.len() => Ok(Number::Finite(value)),
-        _ => {
-            let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
-            value(rest.strip_suffix('\r').unwrap_or(rest))
-        }
-    };
-    Ok(Sample { head, spelling: Spelling::Usual(usual), value })
 }
 
 fn comment_line(text: &str) -> Result<Line<'_>, LineError> {

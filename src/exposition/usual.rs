@@ -271,7 +271,8 @@ fn value(line: &[u8], at: usize) -> Option<Value> {
         match line.get(end)? {
             b'"' => return (end > at).then_some(Value { bytes: end - at, is_odd, is_ascii }),
             b'\\' if matches!(line.get(end + 1)?, b'n' | b'"' | b'\\') => end += 2,
-            b'\\' => return None,
+            // A line ends here, and the value does not.
+            b'\\' | b'\n' => return None,
             byte => {
                 is_ascii &= byte.is_ascii();
                 end += 1;
@@ -340,6 +341,7 @@ mod tests {
             "a{b=\"c\",b=\"e\"} 1",
             "a{le=\"c\",z=\"e\"} 1",
             "a{b=\"c\\d\"} 1",
+            "a{b=\"c\nd\"} 1",
             "a{b:c=\"d\"} 1",
             "{\"a\"} 1",
             "a{b=\"c\"} ",

@@ -8,7 +8,7 @@ use super::index::Index;
 use super::line::{CUMULATIVE, Known, LANDMARK, Line, LineKind, NOT_EXPECTED, OWES, TAKEN};
 use super::order::Order;
 use super::seen::Seen;
-use super::{Continuity, Debt, LINES_MAX, Series, give_back};
+use super::{Continuity, Debt, LINES_MAX, Series, give_back, identity};
 use crate::decimal::Decimal;
 use crate::fingerprint::Fingerprint;
 
@@ -52,6 +52,8 @@ pub(super) struct Reading {
     changes: Vec<Change>,
     wide: Vec<(Fingerprint, Decimal)>,
     index: Option<Index>,
+    /// Where in it the series belongs that was not found last.
+    free: Option<usize>,
 }
 
 impl Series {
@@ -175,10 +177,18 @@ impl Series {
             None if line.kind == LineKind::Passing => return Place::New,
             None => {}
         }
-        let index = self.reading.index.take().unwrap_or_else(|| self.index_of_known());
-        let found = index.find(line.identity, |place| self.identity(place));
-        self.reading.index = Some(index);
-        match found {
+        self.look_up(line)
+    }
+
+    /// As [`Self::find`], wherever the line is expected.
+    fn look_up(&mut self, line: &Line) -> Place {
+        let Self { lines, identities, reading, .. } = self;
+        let next = reading.next;
+        let known = lines.get(..reading.known).unwrap_or_default();
+        let index = reading.index.get_or_insert_with(|| index_of(known, identities));
+        let found = index.find(line.identity, |place| identity(lines, identities, place));
+        reading.free = found.err();
+        match found.ok() {
             None => Place::New,
             // It says the same again, and the next scrape will too.
             Some(place) if line.kind == LineKind::Landmark && self.is_taken(place) => Place::New,
@@ -193,16 +203,6 @@ impl Series {
         let Reading { next, known, prefix, .. } = self.reading;
         let is_marked = || self.lines.get(place).is_none_or(|line| line.is(TAKEN));
         place >= known || place < prefix.unwrap_or(next) || is_marked()
-    }
-
-    fn index_of_known(&self) -> Index {
-        let mut index = Index::with_room(self.reading.known);
-        for (place, line) in self.known_lines().enumerate() {
-            if line.is(CUMULATIVE | LANDMARK) {
-                index.insert(self.identity(place), place, |place| self.identity(place));
-            }
-        }
-        index
     }
 
     /// The notes of the known lines that are passed over if the line at `place` stands here; `None` if
@@ -317,12 +317,12 @@ impl Series {
         let new = self.lines.len();
         self.push(Known { head, seen: seen.unwrap_or(kept), head_bytes, note, marks }, identity);
         self.reading.order.stand(new, 1);
+        let Self { lines, identities, reading, .. } = self;
         if before.is_none()
             && kind != LineKind::Passing
-            && let Some(mut index) = self.reading.index.take()
+            && let (Some(index), Some(free)) = (&mut reading.index, reading.free.take())
         {
-            index.insert(identity, new, |place| self.identity(place));
-            self.reading.index = Some(index);
+            index.insert(identity, free, new, |place| self::identity(lines, identities, place));
         }
     }
 
@@ -409,4 +409,14 @@ impl Series {
         give_back(&mut self.reading.changes);
         self.lines.iter_mut().for_each(|line| line.mark(TAKEN, false));
     }
+}
+
+/// Where each cumulative series and each landmark of these lines stands.
+fn index_of(lines: &[Known], identities: &[Fingerprint]) -> Index {
+    let mut index = Index::with_room(lines.len());
+    let identity = |place: usize| identity(lines, identities, place);
+    for (place, _) in lines.iter().enumerate().filter(|(_, line)| line.is(CUMULATIVE | LANDMARK)) {
+        index.add(identity(place), place, identity);
+    }
+    index
 }

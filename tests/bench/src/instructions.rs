@@ -17,9 +17,9 @@ use crate::ours::Ours;
 /// 330 for a warm scrape are known to be within reach.
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
     (Contestant::Warm, 400),
-    (Contestant::Churn, 920),
-    (Contestant::Shuffled, 1_950),
-    (Contestant::First, 2_950),
+    (Contestant::Churn, 890),
+    (Contestant::Shuffled, 1_770),
+    (Contestant::First, 2_450),
 ];
 
 /// What is scraped.
