@@ -9,7 +9,7 @@ use super::note::{Known, Note, Plainness};
 use super::walk::Written;
 use crate::decimal::TEXT_BYTES_MAX;
 use crate::exposition::{Role, Sample};
-use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_byte};
+use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX};
 use crate::wide::{Pen, STEP, Short, Step, Steps, Text};
 
 /// Writes plain lines.
@@ -130,9 +130,9 @@ fn write_labels(line: &[u8], at: usize, end: usize, note: Note, pen: &mut Pen<'_
     // The comma before `le` belongs to it.
     let labels = if bound < end { bound.saturating_sub(",le=\"".len()).max(at) } else { end };
     if note.is_cleaned() {
-        write_cleaned_tags(line.get(at..labels).unwrap_or_default(), pen);
+        write_tags(line, at, labels, pen, write_cleaned);
     } else {
-        write_tags(line, at, labels, pen);
+        write_tags(line, at, labels, pen, |line, value, pen| pen.until(b'"', line, value));
     }
     if bound < end {
         pen.short(if labels > at { &MORE_UPPER_BOUND } else { &UPPER_BOUND });
@@ -158,36 +158,40 @@ fn bound_in(line: &[u8], at: usize, end: usize) -> usize {
     end
 }
 
-/// `a="b",c="d` as `a:b,c:d`. A quote or a comma stands at `end`.
+/// `a="b",c="d` as `a:b,c:d`. A quote or a comma stands at `end`. `write_value` writes a value up to its closing
+/// quote, and returns where that is.
 #[inline]
-fn write_tags(line: &[u8], mut at: usize, end: usize, pen: &mut Pen<'_>) {
+fn write_tags(
+    line: &[u8],
+    mut at: usize,
+    end: usize,
+    pen: &mut Pen<'_>,
+    write_value: impl Fn(&[u8], usize, &mut Pen<'_>) -> usize,
+) {
     while at < end {
         // The opening quote stands behind the equals sign, in place of which a tag has a colon.
         let open = pen.until(b'"', line, at);
         pen.take_back(1);
         pen.byte(b':');
-        at = pen.until(b'"', line, open + 1) + 1;
+        at = write_value(line, open + 1, pen) + 1;
     }
 }
 
-/// As [`write_tags`], byte by byte: what may not stand in a tag is replaced, and an escape is one character.
-fn write_cleaned_tags(labels: &[u8], pen: &mut Pen<'_>) {
-    let mut rest = labels.iter();
-    let mut in_value = false;
-    while let Some(byte) = rest.next() {
-        match (in_value, byte) {
-            (false, b'=') => {
-                pen.byte(b':');
-                rest.next();
-                in_value = true;
+/// A value of which what may not stand in a tag is replaced; an escape is one character.
+fn write_cleaned(line: &[u8], mut at: usize, pen: &mut Pen<'_>) -> usize {
+    while at < line.len() {
+        let step = Step::at(line, at);
+        let simple = (step.places_of_simple().trailing_ones() as usize).min(STEP);
+        pen.step(step, simple);
+        at += simple;
+        if simple < STEP {
+            match line.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => at += 2,
+                _ => at += 1,
             }
-            (false, _) => pen.byte(*byte),
-            (true, b'"') => in_value = false,
-            (true, b'\\') => {
-                rest.next();
-                pen.byte(b'_');
-            }
-            (true, _) => pen.byte(if is_tag_byte(*byte) { *byte } else { b'_' }),
+            pen.byte(b'_');
         }
     }
+    at
 }

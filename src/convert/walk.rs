@@ -158,14 +158,16 @@ impl Converter {
         text: &[u8],
     ) -> Option<(Written<'static>, Option<Carried>)> {
         let identity = self.series.expected_identity();
-        let line = Line {
-            head: known.head(),
-            head_bytes: u16::try_from(known.head_bytes()).unwrap_or(NOT_EXPECTED),
-            identity,
-            note: known.note(),
-            kind: LineKind::Cumulative,
-        };
-        let owed = self.series.observe(Place::Expected, &line, value, text);
+        let owed = self.series.observe_expected(value, text).unwrap_or_else(|| {
+            let line = Line {
+                head: known.head(),
+                head_bytes: u16::try_from(known.head_bytes()).unwrap_or(NOT_EXPECTED),
+                identity,
+                note: known.note(),
+                kind: LineKind::Cumulative,
+            };
+            self.series.observe(Place::Expected, &line, value, text)
+        });
         (!owed.is_zero()).then(|| (Written::Number(owed), Some(Carried::new(identity, owed))))
     }
 

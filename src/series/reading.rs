@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::index::Index;
 use super::line::{CUMULATIVE, Known, LANDMARK, Line, LineKind, NOT_EXPECTED, OWES, TAKEN};
 use super::order::Order;
-use super::seen::Seen;
+use super::seen::{Meaning, Seen};
 use super::{Continuity, Debt, LINES_MAX, Series, give_back, identity};
 use crate::decimal::Decimal;
 use crate::fingerprint::Fingerprint;
@@ -243,6 +243,21 @@ impl Series {
             }
             None => growth,
         }
+    }
+
+    /// As [`Self::observe`], of the expected line, which is that of a cumulative series, in a continued scrape; `None`,
+    /// and nothing is changed, where that is not as simple as it mostly is.
+    #[inline]
+    pub fn observe_expected(&mut self, value: Decimal, written: &[u8]) -> Option<Decimal> {
+        let known = self.lines.get(self.reading.next).filter(|line| !line.is(OWES))?;
+        let Meaning::Value(before) = known.seen.meaning() else { return None };
+        let seen = Seen::written(value, written);
+        let place = u32::try_from(self.reading.next).ok().filter(|_| seen != Seen::WIDE)?;
+        let growth = value.minus(before);
+        self.reading.changes.push(Change { place, seen });
+        self.accept(1);
+        // A value that fell was reset.
+        Some(if growth.is_negative() { value } else { growth })
     }
 
     /// As [`Self::observe`], but returns only what the series grew by: what it owes stays as it is.

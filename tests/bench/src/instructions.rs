@@ -16,10 +16,10 @@ use crate::ours::Ours;
 /// The most instructions a sample may take: what is reached, and a little more. They may only be lowered;
 /// 330 for a warm scrape are known to be within reach.
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
-    (Contestant::Warm, 400),
-    (Contestant::Churn, 890),
+    (Contestant::Warm, 380),
+    (Contestant::Churn, 850),
     (Contestant::Shuffled, 1_770),
-    (Contestant::First, 2_450),
+    (Contestant::First, 2_420),
 ];
 
 /// What is scraped.
