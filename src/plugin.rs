@@ -12,21 +12,25 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use async_net::unix::{UnixListener, UnixStream};
-use smol::LocalExecutor;
+use smol::channel::Receiver;
+use smol::{LocalExecutor, Task};
 
 use crate::http::server;
+use crate::limit::within;
 pub use protocol::Call;
 
 /// Where the engine looks for the plugin's socket, in the plugin's rootfs: `interface.socket` of
 /// config.json below `/run/docker/plugins`.
 pub const SOCKET: &str = "/run/docker/plugins/plugin.sock";
-/// Connections served at once; the engine needs one. Others wait until one of these ends, which each
-/// does within its own limits.
-const CONNECTIONS_MAX: usize = 16;
+/// Connections served at once; the engine needs one. For one more the oldest of them is closed.
+pub const CONNECTIONS_MAX: usize = 64;
+/// How long a connection is served at least, however many others wait: long enough for a request that is on its
+/// way, and a thousand that say nothing hold the engine up for less than two seconds.
+pub const SERVED_TIME_MIN: Duration = Duration::from_millis(100);
 /// Pause after a failed accept, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -73,22 +77,22 @@ where
 {
     let handle = Rc::new(handle);
     let (ended, ends) = smol::channel::bounded(CONNECTIONS_MAX);
-    let open = Rc::new(Cell::new(0_usize));
+    let mut open: Vec<Connection> = Vec::new();
     loop {
-        while open.get() >= CONNECTIONS_MAX {
-            let _ = ends.recv().await;
+        open.retain(|connection| !connection.task.is_finished());
+        if open.len() >= CONNECTIONS_MAX {
+            make_room(&mut open, &ends).await;
+            continue;
         }
         match listener.accept().await {
             Ok((stream, _)) => {
-                open.set(open.get() + 1);
-                let (handle, open, ended) = (handle.clone(), open.clone(), ended.clone());
-                executor
-                    .spawn(async move {
-                        connection(stream, &*handle).await;
-                        open.set(open.get() - 1);
-                        let _ = ended.try_send(());
-                    })
-                    .detach();
+                let is_called = Rc::new(Cell::new(false));
+                let (handle, calls, ended) = (handle.clone(), is_called.clone(), ended.clone());
+                let task = executor.spawn(async move {
+                    connection(stream, &*handle, &calls).await;
+                    let _ = ended.try_send(());
+                });
+                open.push(Connection { task, since: Instant::now(), is_called });
             }
             Err(_) => {
                 Timer::after(ACCEPT_PAUSE).await;
@@ -97,15 +101,43 @@ where
     }
 }
 
-async fn connection<H: AsyncFn(Call) -> Result<(), String>>(stream: UnixStream, handle: &H) {
+/// A connection that is being served; dropping it closes it.
+struct Connection {
+    task: Task<()>,
+    since: Instant,
+    /// It waits for the outcome of a call.
+    is_called: Rc<Cell<bool>>,
+}
+
+/// Waits until a connection ends, and ends the oldest one when it was served for long enough. One whose call is
+/// being handled stays: a call takes no longer than its own limit.
+async fn make_room(open: &mut Vec<Connection>, ends: &Receiver<()>) {
+    let oldest = open.iter().position(|connection| !connection.is_called.get());
+    let Some((index, connection)) = oldest.and_then(|index| Some((index, open.get(index)?))) else {
+        let _ = ends.recv().await;
+        return;
+    };
+    let time = SERVED_TIME_MIN.saturating_sub(connection.since.elapsed());
+    if within(time, ends.recv()).await.is_none() && !connection.is_called.get() {
+        open.remove(index);
+    }
+}
+
+async fn connection<H: AsyncFn(Call) -> Result<(), String>>(
+    stream: UnixStream,
+    handle: &H,
+    is_called: &Cell<bool>,
+) {
     server::serve(stream, async |request| {
         let call = request.and_then(|request| protocol::route(&request));
         match call {
             Ok(Call::Activate) => protocol::activated(),
-            Ok(call) => match handle(call).await {
-                Ok(()) => protocol::done(),
-                Err(message) => protocol::failed(500, &message),
-            },
+            Ok(call) => {
+                is_called.set(true);
+                let outcome = handle(call).await;
+                is_called.set(false);
+                outcome.map_or_else(|message| protocol::failed(500, &message), |()| protocol::done())
+            }
             Err(refusal) => protocol::failed(refusal.status, &refusal.reason),
         }
     })

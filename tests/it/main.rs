@@ -6,11 +6,13 @@ mod check;
 mod command_line;
 mod demo;
 mod dialects;
+mod enclosed;
 mod endpoint;
 mod fenced_client;
 mod fenced_server;
 #[path = "../support/hostile.rs"]
 mod hostile;
+mod hostile_callers;
 mod identical;
 mod law;
 mod law_of_observations;
