@@ -68,6 +68,7 @@ impl Get {
         let mut request = Request::new(Method::Get, url);
         request.insert_header("Connection", "close");
         request.insert_header("Accept", accept);
+        request.insert_header("Accept-Encoding", "identity");
         let mut bytes = Vec::new();
         async_h1::client::Encoder::new(request).read_to_end(&mut bytes).await?;
         Ok(Self(bytes))
@@ -114,6 +115,12 @@ fn framing(head: &str) -> Result<Framing, GetError> {
     let status = head.lines().next().unwrap_or_default();
     if status.split(' ').nth(1) != Some("200") {
         return Err(GetError::Response(format!("the answer is \"{status}\"")));
+    }
+    let mut codings = header(head, "content-encoding");
+    if let Some(coding) = codings.find(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        return Err(GetError::Response(format!(
+            "the answer is compressed (\"{coding}\"), which nobody asked for"
+        )));
     }
     let lengths: Vec<_> = header(head, "content-length").collect();
     let encodings: Vec<_> = header(head, "transfer-encoding").collect();

@@ -4,7 +4,8 @@
 //! LF arrive in two reads, it panics on a trailer outside ASCII, and it takes a stream that ends behind
 //! the last chunk's size as whole. So the end is held back until it is there completely, a trailer is
 //! refused, and a missing end is an error. A body that ended before its Content-Length it takes as whole
-//! too, so that is an error here.
+//! too, so that is an error here; and so is what comes along behind one, because the last number of a body
+//! that was cut by a wrong length would be another number.
 
 use std::io;
 use std::pin::Pin;
@@ -69,7 +70,9 @@ impl<R> BodyFence<R> {
     /// Follows these bytes; returns how many of them may be handed on.
     fn follow(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let State::Plain { left } = &mut self.state {
-            *left = left.saturating_sub(bytes.len() as u64);
+            *left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, "the body is longer than the answer says")
+            })?;
             return Ok(bytes.len());
         }
         let mut passed = 0;
@@ -219,13 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn a_body_shorter_than_its_length_is_an_error() {
+    fn a_body_of_another_length_than_it_says_is_an_error() {
         let body: &[&[u8]] = &[b"Wi", b"ki"];
         assert_eq!(read_framed(Framing::Length(4), body).unwrap().concat(), b"Wiki");
         assert!(read_framed(Framing::Length(0), &[]).unwrap().is_empty());
-        for length in [5, u64::MAX] {
+        for (length, kind) in [
+            (5, io::ErrorKind::UnexpectedEof),
+            (u64::MAX, io::ErrorKind::UnexpectedEof),
+            (3, io::ErrorKind::InvalidData),
+            (0, io::ErrorKind::InvalidData),
+        ] {
             let error = read_framed(Framing::Length(length), body).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{length}");
+            assert_eq!(error.kind(), kind, "{length}");
         }
     }
 

@@ -66,6 +66,7 @@ fn each_scrape_sends_the_same_request_and_closes_its_connection() {
             let request = String::from_utf8_lossy(&request[..count]).to_lowercase();
             assert!(request.starts_with("get /metrics http/1.1\r\nhost: localhost\r\n"), "{request}");
             assert!(request.contains("\r\naccept: text/plain;version=0.0.4\r\n"), "{request}");
+            assert!(request.contains("\r\naccept-encoding: identity\r\n"), "{request}");
             assert!(request.contains("\r\nconnection: close\r\n"), "{request}");
             stream.write_all(&chunked("a 1\n")).unwrap();
             assert_eq!(stream.read(&mut [0]).unwrap(), 0, "it is closed, though the server keeps it open");
@@ -103,6 +104,7 @@ fn a_body_cut_short_is_an_error_wherever_it_is_cut() {
     }
     // async-h1 gives the first 4 bytes as the whole body.
     check_error("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na 1\n", "the body was cut short");
+    check_error("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na 1000\n", "longer than the answer says");
 }
 
 #[test]
@@ -128,6 +130,13 @@ fn only_200_is_an_answer() {
     check_error("HTTP/1.1 204 No Content\r\n\r\n", "204 No Content");
     check_error("HTTP/1.1 100 Continue\r\n\r\n", "100 Continue");
     check_error("SSH-2.0-OpenSSH_9.2\r\n\r\n", "SSH-2.0");
+}
+
+#[test]
+fn a_compressed_body_is_refused() {
+    let gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\0\0";
+    check_error(gzip, "the answer is compressed (\"gzip\")");
+    check_body("HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 4\r\n\r\na 1\n", "a 1\n");
 }
 
 #[test]
