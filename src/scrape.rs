@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_io::Async;
 use async_net::TcpStream;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use smol::future::yield_now;
 
 use crate::config::ScrapeAddr;
 use crate::http::client::{Get, GetError, Pieces};
@@ -148,5 +149,7 @@ async fn whole_body(mut pieces: Pieces, mut piece: impl FnMut(&[u8])) -> Result<
             return Err(ScrapeError::TooLarge);
         }
         piece(next);
+        // An endpoint that sends faster than it is read never makes a read wait, and nothing could end it.
+        yield_now().await;
     }
 }

@@ -1,7 +1,7 @@
 //! A stand-in metrics endpoint: answers each connection with the bytes that the test gives it.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -44,6 +44,17 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Answers connection number n, from 0, with `answer(n)` and closes it.
     pub(crate) fn start(mut answer: impl FnMut(usize) -> Vec<Piece> + Send + 'static) -> Self {
+        Self::serve(move |number, stream| {
+            for piece in answer(number) {
+                thread::sleep(piece.after);
+                // The client may have hung up on an answer that it refuses.
+                let _ = stream.write_all(&piece.bytes);
+            }
+        })
+    }
+
+    /// Hands connection number n, from 0, to `answer` when its request has come, and closes it.
+    pub(crate) fn serve(mut answer: impl FnMut(usize, &mut UnixStream) + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("metrics.sock")).unwrap();
         thread::spawn(move || {
@@ -55,11 +66,7 @@ impl Endpoint {
                 {
                     request.push(byte[0]);
                 }
-                for piece in answer(number) {
-                    thread::sleep(piece.after);
-                    // The client may have hung up on an answer that it refuses.
-                    let _ = stream.write_all(&piece.bytes);
-                }
+                answer(number, &mut stream);
             }
         });
         Self { folder }

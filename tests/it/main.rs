@@ -13,6 +13,7 @@ mod fenced_server;
 #[path = "../support/hostile.rs"]
 mod hostile;
 mod hostile_callers;
+mod hostile_endpoints;
 mod identical;
 mod law;
 mod law_of_observations;
