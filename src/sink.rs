@@ -101,11 +101,12 @@ impl Sink {
     /// # Errors
     /// The datagram was not taken. The next one is sent over a new connection.
     pub async fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
+        if matches!(self.address, StatsdAddr::Udp(_)) && self.connected_at.elapsed() > LOOKUP_AGE_MAX {
+            self.look_up_again().await;
+        }
         // A restarted server has a new socket at the old address. The connection to the old one is dead
         // before anything is sent over it, and that says nothing about the new one.
-        let is_old =
-            matches!(self.address, StatsdAddr::Udp(_)) && self.connected_at.elapsed() > LOOKUP_AGE_MAX;
-        if is_old || self.socket.as_ref().is_some_and(Socket::is_closed) {
+        if self.socket.as_ref().is_some_and(Socket::is_closed) {
             self.socket = None;
         }
         let retries = self.socket.as_ref().is_some_and(Socket::fails_whole);
@@ -127,6 +128,17 @@ impl Sink {
             self.refusals += 1;
             SendError::new("send", source)
         })
+    }
+
+    /// Sends to where the name leads now. While it leads nowhere, because no name server answers, the server is
+    /// most likely where it was.
+    async fn look_up_again(&mut self) {
+        self.connected_at = Instant::now();
+        if self.socket.is_some()
+            && let Ok(socket) = Socket::connect(&self.address, CONNECT_TIME_MAX, self.refusals).await
+        {
+            self.socket = Some(socket);
+        }
     }
 
     /// Without a socket afterwards, unless the datagram was taken.
@@ -155,5 +167,32 @@ impl Sink {
                 Err(SendError { is_earlier, ..SendError::new("send", source) })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::config::HostPort;
+
+    #[test]
+    fn a_name_that_stops_resolving_still_leads_to_where_it_led() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let named = |host: &str| StatsdAddr::Udp(HostPort { host: host.to_owned(), port });
+        let mut sink = Sink::new(named("127.0.0.1"));
+        let mut sends = |text: &[u8], host: &str| {
+            smol::block_on(sink.send(text)).unwrap();
+            let mut buffer = [0; 10];
+            assert_eq!(server.recv(&mut buffer).unwrap(), text.len());
+            let long_ago = Instant::now().checked_sub(LOOKUP_AGE_MAX * 2).unwrap();
+            (sink.address, sink.connected_at) = (named(host), long_ago);
+        };
+        sends(b"1", "no name");
+        sends(b"22", "no name");
+        sends(b"333", "127.0.0.1");
+        sends(b"4444", "127.0.0.1");
     }
 }

@@ -18,6 +18,7 @@ mod identical;
 mod law;
 mod law_of_observations;
 mod listener;
+mod lookups;
 mod peers;
 #[path = "../support/reference.rs"]
 mod reference;
