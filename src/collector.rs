@@ -20,6 +20,7 @@ use crate::config::{ScrapeAddr, Settings};
 use crate::convert::{Converter, Incomplete, READINGS_MAX, Report, Start};
 use crate::log::Log;
 use crate::scrape::{ScrapeError, Scraper};
+use crate::series::OWED_BYTES_MAX;
 use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
 use crate::vitals::{Attempt, Count, Now, Status, Vitals};
@@ -84,6 +85,8 @@ pub struct Collector<'a> {
     /// Whether all of a scrape is of use.
     reading: Health,
     sending: Health,
+    /// Whether what was not taken can be kept owed.
+    owing: Health,
     /// The clocks of the machine that the endpoint runs on, if that is this one.
     clock: Option<BootClock>,
     /// What there is when an engine started this process, and would start it again.
@@ -120,6 +123,7 @@ impl<'a> Collector<'a> {
             scraping: Health::default(),
             reading: Health::default(),
             sending: Health::default(),
+            owing: Health::default(),
             clock: matches!(settings.scrape_addr, ScrapeAddr::Unix { .. })
                 .then(BootClock::of_this_machine)
                 .flatten(),
@@ -334,6 +338,7 @@ impl<'a> Collector<'a> {
         self.say_of_losses(report);
         let (traffic, sent) = send(&mut self.sink, &mut self.converter, bounds).await;
         self.count(traffic);
+        self.note_lost();
         self.save();
         let converter = &mut self.converter;
         self.log.debug(|| {
@@ -342,6 +347,27 @@ impl<'a> Collector<'a> {
             format!("delivered in {time:?}: {counts:?}, {owing} of {series} series owe")
         });
         sent
+    }
+
+    /// What could not be sent and is more than can be kept owed, which is lost for good.
+    fn note_lost(&mut self) {
+        let lost = self.converter.lost();
+        self.vitals.add(Count::SeriesLost, lost);
+        let news = match lost {
+            0 => self.owing.works(Instant::now()),
+            _ => self.owing.fails("no room", Instant::now()),
+        };
+        match news {
+            News::Fails(_) => self.log.error(&format!(
+                "more is owed than is kept, {OWED_BYTES_MAX} bytes: {lost} series have lost what they grew by, and more \
+                 will until the StatsD server takes what is sent"
+            )),
+            News::Recovered(scrapes) => {
+                self.log.info(&format!("all that is owed is kept again after {scrapes} scrapes"));
+            }
+            News::Folded(folded) => self.log.error(&format!("keeping all that is owed {folded}")),
+            News::Works | News::Nothing => {}
+        }
     }
 
     /// What of a scrape is lost for good, as long as it is.

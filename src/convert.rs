@@ -253,6 +253,13 @@ impl Converter {
         self.series.debts().len()
     }
 
+    /// How many series have lost growth since this was asked last: it was not taken, and more is owed than can be
+    /// kept. What was not taken so far is owed.
+    pub fn lost(&mut self) -> usize {
+        self.end_delivery();
+        self.series.take_lost()
+    }
+
     /// The memory that is held for what is known, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -322,13 +329,15 @@ impl Converter {
                 self.observed.owed(&line, debt.amount.whole());
                 put_together.push(series);
             } else {
-                gone.push((series, debt.clone()));
+                gone.push(series);
             }
         }
         put_together.into_iter().for_each(|line| self.series.settle(line));
         self.tell();
-        gone.sort_by(|(_, left), (_, right)| left.text.cmp(&right.text));
-        for (series, debt) in gone {
+        let text = |series: &Fingerprint| self.series.debt(*series).map(|debt| &debt.text);
+        gone.sort_by(|left, right| text(left).cmp(&text(right)));
+        for series in gone {
+            let Some(debt) = self.series.debt(series) else { continue };
             let carried = Some(Carried::new(series, debt.amount));
             let pushed = self.packets.push(carried, |out| out.push_slice(&debt.text));
             self.pushed(pushed, carried);

@@ -30,6 +30,12 @@ use seen::{Meaning, Seen};
 pub const LINES_MAX: usize = 4_000_000;
 const _: () = assert!(2 * LINES_MAX <= index::PLACES_MAX);
 
+/// The most that is kept owed, in bytes: about 600,000 series of usual names. Growth beyond it is lost, and counted.
+pub const OWED_BYTES_MAX: usize = 128 << 20;
+/// What a debt takes of it beside its text: a place in a table of which more than half may be empty.
+const DEBT_BYTES: usize = 128;
+const _: () = assert!(DEBT_BYTES >= 5 * size_of::<(Fingerprint, Debt)>() / 2);
+
 /// How the values of a scrape relate to those before it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
@@ -76,6 +82,10 @@ pub struct Series {
     /// Last values that do not fit into a line.
     wide: FingerprintMap<Decimal>,
     debts: FingerprintMap<Debt>,
+    /// What the debts take, as [`OWED_BYTES_MAX`] has it.
+    owed_bytes: usize,
+    /// Series whose growth found no room among the debts.
+    lost: usize,
     /// Some line is marked as owing.
     has_marks: bool,
     reading: Reading,
@@ -140,9 +150,17 @@ impl Series {
         self.reading.known = self.lines.len();
     }
 
-    /// Growth was seen and not delivered: it is owed from now on, in place of what the series owed.
-    /// `text` is what would have delivered it.
+    /// Growth was seen and not delivered: it is owed from now on, in place of what the series owed, or lost if there
+    /// is no room for one more that owes. `text` is what would have delivered it.
     pub fn owe(&mut self, identity: Fingerprint, amount: Decimal, text: &[u8]) {
+        let bytes = DEBT_BYTES + text.len();
+        // One that owes already says the same as before with another number.
+        if self.owed_bytes + bytes > OWED_BYTES_MAX && !self.debts.contains_key(&identity) {
+            self.lost += 1;
+            return;
+        }
+        self.settle(identity);
+        self.owed_bytes += bytes;
         self.debts.insert(identity, Debt { amount, text: text.into(), is_shown: false });
     }
 
@@ -154,9 +172,22 @@ impl Series {
 
     /// Whatever the series owed was delivered, or can never be.
     pub fn settle(&mut self, identity: Fingerprint) {
-        if !self.debts.is_empty() {
-            self.debts.remove(&identity);
+        if !self.debts.is_empty()
+            && let Some(debt) = self.debts.remove(&identity)
+        {
+            self.owed_bytes = self.owed_bytes.saturating_sub(DEBT_BYTES + debt.text.len());
         }
+    }
+
+    /// What a series owes.
+    #[must_use]
+    pub fn debt(&self, identity: Fingerprint) -> Option<&Debt> {
+        self.debts.get(&identity)
+    }
+
+    /// How many series have lost what they owed, for want of room, since this was asked last.
+    pub fn take_lost(&mut self) -> usize {
+        std::mem::take(&mut self.lost)
     }
 
     /// The identity of every known line, and what the caller remembers of it.

@@ -71,6 +71,8 @@ pub enum Count {
     SamplesRepeated,
     /// Gauges that arrive as another one.
     GaugesMerged,
+    /// Series that lost growth: it was not taken, and more is owed than can be kept.
+    SeriesLost,
     /// Names that had to be cleaned.
     NamesCleaned,
     /// Tags that had to be cleaned.
@@ -79,7 +81,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are sent.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Scrapes,
         Self::ScrapesFailed,
         Self::LinesSent,
@@ -92,6 +94,7 @@ impl Count {
         Self::ValuesNegative,
         Self::SamplesRepeated,
         Self::GaugesMerged,
+        Self::SeriesLost,
         Self::NamesCleaned,
         Self::TagsCleaned,
     ];
@@ -110,6 +113,7 @@ impl Count {
             Self::ValuesNegative => "metrics.values_negative",
             Self::SamplesRepeated => "metrics.samples_repeated",
             Self::GaugesMerged => "metrics.gauges_merged",
+            Self::SeriesLost => "metrics.series_lost",
             Self::NamesCleaned => "metrics.names_cleaned",
             Self::TagsCleaned => "metrics.tags_cleaned",
         }

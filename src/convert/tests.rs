@@ -2,7 +2,7 @@ mod distributions;
 
 use super::*;
 use crate::decimal::Decimal;
-use crate::series::LINES_MAX;
+use crate::series::{LINES_MAX, OWED_BYTES_MAX};
 
 fn settings(vars: &[(&str, &str)]) -> Settings {
     Settings::from_vars("host-1", |name| {
@@ -341,6 +341,17 @@ fn a_series_that_left_while_it_owed_is_sent_under_its_own_name() {
     let refused = convert(&mut converter, &labelled("6"));
     assert_eq!(refused, "docker.a.count:1|c|#b:x_y,c:_\n");
     assert_eq!(convert(&mut converter, "other 1\n"), format!("docker.other:1|g\n{refused}"));
+}
+
+#[test]
+fn growth_that_finds_no_room_to_be_owed_is_lost_once_and_counted() {
+    let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+    convert(&mut converter, &counter("1"));
+    take_all(&mut converter);
+    assert_eq!(convert(&mut converter, &counter("5")), "docker.a.count:4|c\n");
+    converter.series.owe(7, Decimal::whole_number(1), &vec![b'x'; OWED_BYTES_MAX - 200]);
+    assert_eq!((converter.lost(), converter.lost(), converter.owing()), (1, 0, 1));
+    assert_eq!(convert(&mut converter, &counter("7")), "docker.a.count:2|c\n");
 }
 
 #[test]

@@ -62,6 +62,10 @@ impl Series {
         self.abandon();
         self.reading.continuity = continuity;
         self.debts.values_mut().for_each(|debt| debt.is_shown = false);
+        if self.debts.is_empty() {
+            // Room for very many is of no use any more.
+            self.debts.shrink_to_fit();
+        }
         if self.has_marks || !self.debts.is_empty() {
             for place in 0..self.lines.len() {
                 let owes = self.debts.contains_key(&self.identity(place));

@@ -253,3 +253,30 @@ fn what_is_kept_beside_malformed_lines_is_bounded() {
     finish(&mut series, &[], false, false);
     assert_eq!(series.len(), LINES_MAX - 5);
 }
+
+#[test]
+fn what_is_owed_is_bounded_and_what_finds_no_room_is_counted() {
+    let mut series = Series::default();
+    let text = vec![b'x'; OWED_BYTES_MAX / 4 - DEBT_BYTES];
+    let one = decimal("1");
+    let check = |series: &mut Series, owing: usize, lost: usize| {
+        assert_eq!(series.debts().len(), owing);
+        assert_eq!(series.take_lost(), lost);
+    };
+    // What fits exactly is kept.
+    (0..4).for_each(|identity| series.owe(identity, one, &text));
+    check(&mut series, 4, 0);
+    (4..7).for_each(|identity| series.owe(identity, one, b""));
+    check(&mut series, 4, 3);
+    // One that owes already may owe more.
+    series.owe_more(0, one, &text);
+    check(&mut series, 4, 0);
+    assert_eq!(series.debt(0).map(|debt| debt.amount), Some(decimal("2")));
+    series.settle(1);
+    series.owe(4, one, &text);
+    series.owe(5, one, b"");
+    check(&mut series, 4, 1);
+    (0..7).for_each(|identity| series.settle(identity));
+    series.begin(Continuity::Continued);
+    assert_eq!((series.owed_bytes, series.debts.capacity()), (0, 0));
+}

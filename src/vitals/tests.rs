@@ -158,7 +158,9 @@ fn everything(vars: &[(&str, &str)]) -> Vec<String> {
     for count in [Count::ScrapesFailed, Count::LinesSent, Count::PacketsSent, Count::BytesSent] {
         vitals.add(count, 1);
     }
-    vitals.add(Count::PacketsRefused, 1);
+    for count in [Count::PacketsRefused, Count::SeriesLost] {
+        vitals.add(count, 1);
+    }
     written(&mut vitals, UP)
 }
 

@@ -14,6 +14,7 @@ mod fenced_server;
 mod hostile;
 mod hostile_callers;
 mod hostile_endpoints;
+mod hostile_servers;
 mod identical;
 mod law;
 mod law_of_observations;
