@@ -16,13 +16,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::convert::{Baseline, Snapshot};
+use crate::series::{LINES_MAX, OWED_BYTES_MAX};
 pub use format::FormatError;
 
 /// Where the plugin keeps it: in its propagated mount, which outlives the rootfs that an upgrade
 /// replaces (engines 20.10 to 28).
 pub const PATH: &str = "/run/docker/docker-metrics-statsd.state";
-/// The largest file read: about 600,000 series.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The largest file read. Whatever can be known and owed fits, so a file that was saved can be loaded.
+pub const FILE_BYTES_MAX: usize = 256 << 20;
+const _: () = assert!(format::bytes_max(LINES_MAX, OWED_BYTES_MAX) <= FILE_BYTES_MAX);
 /// A baseline older than this is of no use: all that happened since would arrive as one spike.
 pub const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
@@ -85,7 +87,9 @@ impl StateFile {
 
     fn read(&self, now: SystemTime) -> Result<Option<Baseline>, StateError> {
         let bytes = match fs::metadata(&self.path) {
-            Ok(metadata) if metadata.len() > FILE_BYTES_MAX => return Err(StateError::TooLarge),
+            // Reading anything else may never end.
+            Ok(metadata) if !metadata.is_file() => return Err(StateError::Format(FormatError::NotOurs)),
+            Ok(metadata) if metadata.len() > FILE_BYTES_MAX as u64 => return Err(StateError::TooLarge),
             Ok(_) => fs::read(&self.path).map_err(StateError::Io)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StateError::Io(error)),
@@ -131,6 +135,7 @@ impl StateFile {
 mod tests {
     use super::format::tests::{assert_same, baseline, snapshot};
     use super::*;
+    use crate::decimal::Decimal;
 
     fn file(folder: &tempfile::TempDir) -> StateFile {
         StateFile::new(&folder.path().join("state"))
@@ -168,6 +173,50 @@ mod tests {
             assert!(file.load(now).unwrap().is_none(), "it is said once");
             assert_eq!(fs::read(file.beside("bad")).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn as_much_as_can_be_owed_is_saved_and_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder);
+        let mut full = Baseline::default();
+        let text = vec![b'x'; OWED_BYTES_MAX / 4];
+        (0..5).for_each(|identity| full.series.owe(identity, Decimal::whole_number(1), &text));
+        assert_eq!(full.series.take_lost(), 2);
+        let now = SystemTime::now();
+        file.save(&snapshot(&full), now).unwrap();
+        assert_same(&file.load(now).unwrap().unwrap(), &full);
+    }
+
+    #[test]
+    fn a_file_beyond_the_limit_is_set_aside_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder);
+        for (bytes, problem) in [
+            (FILE_BYTES_MAX, "it is not a state of this program"),
+            (FILE_BYTES_MAX + 1, "it is larger than 268435456 bytes"),
+        ] {
+            // Of holes, which take no room.
+            fs::File::create(file.path()).unwrap().set_len(bytes as u64).unwrap();
+            assert_eq!(file.load(SystemTime::now()).unwrap_err().to_string(), problem);
+            assert!(!file.path().exists());
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder);
+        let refuse = || {
+            let error = file.load(SystemTime::now()).unwrap_err();
+            assert_eq!(error.to_string(), "it is not a state of this program");
+            assert!(fs::symlink_metadata(file.path()).is_err(), "it was set aside");
+        };
+        // What never ends, and what cannot be opened.
+        std::os::unix::fs::symlink("/dev/zero", file.path()).unwrap();
+        refuse();
+        let _socket = std::os::unix::net::UnixListener::bind(file.path()).unwrap();
+        refuse();
     }
 
     #[test]

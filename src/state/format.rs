@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::boot::Boot;
 use crate::convert::{Baseline, Snapshot, Source};
 use crate::decimal::{Decimal, Number};
+use crate::exposition::LINE_BYTES_MAX;
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::series::{Record, Series};
 
@@ -22,6 +23,17 @@ const UNKNOWN: i16 = i16::MIN;
 const SUM_BYTES: usize = 21;
 /// What is written, and summed, at once.
 const CHUNK_BYTES: usize = 16 * 1024;
+
+/// How long the lines of text at the beginning are at most: the engine's identity is a label of one line of a scrape.
+const HEAD_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
+/// How long a number is with its fingerprint.
+const NUMBER_BYTES: usize = 18;
+
+/// How long a state is at most, of so many series and of debts that take `owed_bytes`. A debt takes more than its
+/// number and its text's length.
+pub(super) const fn bytes_max(series: usize, owed_bytes: usize) -> usize {
+    HEAD_BYTES_MAX + series * NUMBER_BYTES + owed_bytes + SUM_BYTES
+}
 
 /// Why bytes are no state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +78,9 @@ pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) 
 }
 
 /// Fingerprint, mantissa, exponent.
-fn number(identity: Fingerprint, value: Option<Decimal>) -> [u8; 18] {
+fn number(identity: Fingerprint, value: Option<Decimal>) -> [u8; NUMBER_BYTES] {
     let (mantissa, exponent) = value.map_or((0, UNKNOWN), Decimal::parts);
-    let mut bytes = [0; 18];
+    let mut bytes = [0; NUMBER_BYTES];
     let fields =
         identity.to_le_bytes().into_iter().chain(mantissa.to_le_bytes()).chain(exponent.to_le_bytes());
     bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
