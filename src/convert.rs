@@ -362,6 +362,9 @@ impl Converter {
     /// Whether the scrape counts, and was read in the right belief of where it comes from.
     fn complete(&mut self, boot: Option<Boot>) -> Result<(), Incomplete> {
         self.reading.complete()?;
+        if self.families.are_too_many() {
+            return Err(Incomplete::TooLong);
+        }
         let mut source = std::mem::take(&mut self.reading.source);
         source.boot = source.process_start.and(boot);
         if self.past == Past::Resumed && source.engine != self.source.engine {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Reading, SAMPLES_MAX};
-use crate::exposition::LineError;
+use crate::exposition::{FAMILIES_MAX, LineError};
 use crate::series::LINES_MAX;
 use crate::statsd::Cleaning;
 
@@ -63,7 +63,7 @@ pub struct Counts {
 pub enum Incomplete {
     /// No sample at all.
     Empty,
-    /// More than [`SAMPLES_MAX`] samples, or [`LINES_MAX`] lines.
+    /// More than [`SAMPLES_MAX`] samples, [`LINES_MAX`] lines or [`FAMILIES_MAX`] families.
     TooLong,
     /// It was read in the belief that it came from the process of the scrape before, and did not (or the other
     /// way round), so its counts are wrong. The next reading, of the same body or of a new one, starts from what it says.
@@ -87,7 +87,10 @@ impl fmt::Display for Incomplete {
         match self {
             Self::Empty => out.write_str("the body holds no sample"),
             Self::TooLong => {
-                write!(out, "the body holds more than {SAMPLES_MAX} samples or {LINES_MAX} lines")
+                write!(
+                    out,
+                    "the body holds more than {SAMPLES_MAX} samples, {LINES_MAX} lines or {FAMILIES_MAX} families"
+                )
             }
             Self::OtherProcess => out.write_str("each scrape comes from another process"),
             Self::EngineStarting => {

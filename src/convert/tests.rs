@@ -2,6 +2,7 @@ mod distributions;
 
 use super::*;
 use crate::decimal::Decimal;
+use crate::exposition::FAMILIES_MAX;
 use crate::series::{LINES_MAX, OWED_BYTES_MAX};
 
 fn settings(vars: &[(&str, &str)]) -> Settings {
@@ -423,6 +424,19 @@ fn lines_are_bounded() {
     };
     assert_eq!(convert("a 1"), Err(Incomplete::TooLong));
     assert_eq!(convert(""), Err(Incomplete::Empty));
+}
+
+#[test]
+fn families_are_bounded_and_no_counter_becomes_a_gauge_for_want_of_room() {
+    let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+    let body = |families: usize, value: &str| {
+        let types: String = (1..families).map(|family| format!("# TYPE x{family} gauge\n")).collect();
+        format!("{types}{}", counter(value))
+    };
+    assert_eq!(convert(&mut converter, &body(FAMILIES_MAX, "5")), "");
+    let over = body(FAMILIES_MAX + 1, "6");
+    assert_eq!(converter.convert(over.as_bytes()), Err(Incomplete::TooLong));
+    assert_eq!(convert(&mut converter, &body(FAMILIES_MAX, "7")), "docker.a.count:2|c\n");
 }
 
 #[test]

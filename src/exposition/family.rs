@@ -116,7 +116,8 @@ pub struct Families {
     are_disputed: bool,
 }
 
-/// The most declarations kept; families declared behind them are not known.
+/// The most declarations of a body. Behind them nothing would be known of a sample, and a counter taken for a gauge
+/// once would send its whole value as growth later; so a body with more counts for nothing.
 pub const FAMILIES_MAX: usize = 1 << 18;
 
 impl Families {
@@ -154,10 +155,16 @@ impl Families {
         self.are_disputed |= self.is_claimed(family, kind, fingerprints);
         let family = fingerprints.of(family.as_bytes());
         let own = self.own.get_or_insert_default();
-        if self.passed + own.len() < FAMILIES_MAX {
+        if self.passed + own.len() <= FAMILIES_MAX {
             own.push((family, kind));
             self.kinds.insert(family, kind);
         }
+    }
+
+    /// Whether this body has declared more than [`FAMILIES_MAX`].
+    #[must_use]
+    pub fn are_too_many(&self) -> bool {
+        self.passed + self.own.as_ref().map_or(0, Vec::len) > FAMILIES_MAX
     }
 
     /// The body is complete: what it declared is known.

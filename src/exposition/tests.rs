@@ -280,19 +280,22 @@ fn a_sample_follows_the_family_that_decides_if_that_was_declared_last() {
 }
 
 #[test]
-fn families_are_bounded_and_those_that_are_kept_stay_known() {
+fn families_are_bounded() {
     let fingerprints = Fingerprints::with_key(1);
     let mut families = Families::default();
-    families.begin();
-    families.declare("a", Kind::Counter, &fingerprints);
-    (0..FAMILIES_MAX).for_each(|_| families.declare("b", Kind::Counter, &fingerprints));
-    families.declare("c", Kind::Counter, &fingerprints);
-    assert_eq!(families.role("c", &fingerprints), Role::Untyped);
-    families.finish();
-    families.begin();
-    (0..FAMILIES_MAX + 2).for_each(|_| families.pass(1));
-    assert_eq!(families.role("a", &fingerprints), Role::Counter);
-    assert_eq!(families.role("c", &fingerprints), Role::Untyped);
+    for passed in [0, FAMILIES_MAX - 1] {
+        families.begin();
+        families.pass(passed);
+        (passed..FAMILIES_MAX).for_each(|_| families.declare("a", Kind::Counter, &fingerprints));
+        assert!(!families.are_too_many(), "{passed} as before");
+        families.declare("b", Kind::Counter, &fingerprints);
+        assert!(families.are_too_many(), "{passed} as before");
+        families.declare("c", Kind::Counter, &fingerprints);
+        assert_eq!(families.role("c", &fingerprints), Role::Untyped, "more are not kept");
+        families.begin();
+        (0..FAMILIES_MAX).for_each(|_| families.declare("a", Kind::Counter, &fingerprints));
+        families.finish();
+    }
 }
 
 #[test]
