@@ -86,6 +86,9 @@ pub struct Series {
     owed_bytes: usize,
     /// Series whose growth found no room among the debts.
     lost: usize,
+    /// A series was forgotten that may still be there, for want of room: one that is not known may be that one, so it
+    /// is where counting begins.
+    has_forgotten: bool,
     /// Some line is marked as owing.
     has_marks: bool,
     reading: Reading,

@@ -281,6 +281,7 @@ impl Series {
         };
         match (self.reading.continuity, known) {
             (Continuity::Baseline, _) | (Continuity::Rechosen, None) => Decimal::ZERO,
+            (Continuity::Continued, None) if self.has_forgotten => Decimal::ZERO,
             // It was absent, so it was zero.
             (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
             (_, Some(known)) => match self.value(identity, known.seen) {
@@ -298,6 +299,7 @@ impl Series {
     /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
     pub fn keep(&mut self, place: Place, line: &Line) {
         let seen = match (self.reading.continuity, place) {
+            (Continuity::Continued, Place::New) if self.has_forgotten => Some(Seen::UNKNOWN),
             (Continuity::Restarted, _) | (Continuity::Continued, Place::New) => Some(Seen::of(Decimal::ZERO)),
             (Continuity::Baseline | Continuity::Rechosen, Place::New) => Some(Seen::UNKNOWN),
             _ => None,
@@ -376,6 +378,7 @@ impl Series {
     /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
     /// been that of a series that seems to be missing, so none is forgotten.
     pub fn finish(&mut self, had_all: bool) -> impl Iterator<Item = (Fingerprint, &Debt)> {
+        self.has_forgotten &= !had_all;
         let mut changes = std::mem::take(&mut self.reading.changes);
         for Change { place, seen } in changes.drain(..) {
             if let Some(line) = self.lines.get_mut(place as usize) {
@@ -405,6 +408,7 @@ impl Series {
                 continue;
             }
             if had_all || self.reading.order.len() >= LINES_MAX {
+                self.has_forgotten |= !had_all;
                 self.wide.remove(&self.identity(place));
             } else {
                 if self.reading.continuity == Continuity::Restarted {

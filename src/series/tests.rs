@@ -246,12 +246,22 @@ fn numbers_that_need_more_room_are_exact_too() {
 #[test]
 fn what_is_kept_beside_malformed_lines_is_bounded() {
     let mut series = Series::default();
-    (0..LINES_MAX as u64).for_each(|identity| series.resume(Record { identity, seen: None }));
+    // As far apart as fingerprints are.
+    let identity = |number: usize| (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (0..LINES_MAX).for_each(|number| series.resume(Record { identity: identity(number), seen: None }));
     series.begin(Continuity::Continued);
     let other = Line { kind: LineKind::Passing, ..line(7) };
     (0..5).for_each(|_| series.see(Place::New, &other));
     finish(&mut series, &[], false, false);
     assert_eq!(series.len(), LINES_MAX - 5);
+    // What came back was there all the time, as far as anybody knows.
+    for (value, grown, had_all) in [("5", "0", true), ("7", "2", true)] {
+        series.begin(Continuity::Continued);
+        assert_eq!(observe(&mut series, identity(LINES_MAX - 1), value), decimal(grown));
+        finish(&mut series, &[], had_all, false);
+    }
+    series.begin(Continuity::Continued);
+    assert_eq!(observe(&mut series, identity(0), "9"), decimal("9"), "a scrape that could be read did not have it");
 }
 
 #[test]
