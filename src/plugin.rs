@@ -101,7 +101,7 @@ where
     }
 }
 
-/// A connection that is being served; dropping it closes it.
+/// A connection that is being served.
 struct Connection {
     task: Task<()>,
     since: Instant,
@@ -119,7 +119,8 @@ async fn make_room(open: &mut Vec<Connection>, ends: &Receiver<()>) {
     };
     let time = SERVED_TIME_MIN.saturating_sub(connection.since.elapsed());
     if within(time, ends.recv()).await.is_none() && !connection.is_called.get() {
-        open.remove(index);
+        // It is closed when this returns.
+        open.remove(index).task.cancel().await;
     }
 }
 
