@@ -4,19 +4,25 @@
 //! error, a line a record. While the engine is down nobody reads, and a write would block once the
 //! pipe is full, so a line is written only when the pipe has room and dropped otherwise; the next line
 //! that is written says how many were lost. Measured on engines 20.10 to 29: a line of 64 KiB ends the
-//! stream for good, so lines are cut far below that. Where standard output is for the metrics
-//! (`STATSD_ADDR=stdout:`), all lines are on standard error.
+//! stream for good, so lines are cut far below that. Whoever calls the plugin can have it say something with
+//! each call, so lines have a rate too, but for those of `LOG_LEVEL=debug`, which are asked for. Where standard
+//! output is for the metrics (`STATSD_ADDR=stdout:`), all lines are on standard error.
 
-use std::cell::Cell;
+mod rate;
+
+use std::cell::{Cell, RefCell};
 use std::io::Write;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::config::{LogLevel, Settings, StatsdAddr};
+use rate::Rate;
+pub use rate::{LINES_MAX, LINES_TIME};
 
 /// The longest line, in bytes: what a pipe with room for one write takes without blocking (`PIPE_BUF`,
 /// pipe(7)).
-const LINE_BYTES_MAX: usize = 4096;
+pub const LINE_BYTES_MAX: usize = 4096;
 
 /// Writes log lines at or above a level.
 #[derive(Debug)]
@@ -26,6 +32,7 @@ pub struct Log {
     is_stdout_taken: bool,
     /// Lines lost since the last that was written.
     lost: Cell<u64>,
+    rate: RefCell<Rate>,
 }
 
 impl Log {
@@ -33,7 +40,8 @@ impl Log {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let is_stdout_taken = settings.statsd_addr == StatsdAddr::Stdout;
-        Self { level: settings.log_level, is_stdout_taken, lost: Cell::new(0) }
+        let rate = RefCell::new(Rate::new(Instant::now()));
+        Self { level: settings.log_level, is_stdout_taken, lost: Cell::new(0), rate }
     }
 
     /// Something was lost, or a person is needed.
@@ -62,8 +70,10 @@ impl Log {
         if level > self.level {
             return;
         }
+        let is_allowed = level == LogLevel::Debug || self.rate.borrow_mut().takes(Instant::now());
         let line = line(message, self.lost.get());
         let written = match level {
+            _ if !is_allowed => false,
             LogLevel::Info | LogLevel::Debug if !self.is_stdout_taken => {
                 write_if_room(&mut std::io::stdout(), &line)
             }

@@ -261,7 +261,11 @@ fn what_is_kept_beside_malformed_lines_is_bounded() {
         finish(&mut series, &[], had_all, false);
     }
     series.begin(Continuity::Continued);
-    assert_eq!(observe(&mut series, identity(0), "9"), decimal("9"), "a scrape that could be read did not have it");
+    assert_eq!(
+        observe(&mut series, identity(0), "9"),
+        decimal("9"),
+        "a scrape that could be read did not have it"
+    );
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! A crowd at the plugin's socket: the engine is served beside it, and the crowd costs what was stated.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use docker_metrics_statsd::log::LINES_MAX;
 use docker_metrics_statsd::plugin::{CONNECTIONS_MAX, SERVED_TIME_MIN, SOCKET};
 
 use crate::Running;
 use crate::enclosed::{descriptors, enclosed, path_in, peak_bytes, wait_until};
 
 const CROWD: usize = 1000;
-const START: &[u8] = b"POST /MetricsCollector.StartMetrics HTTP/1.1\r\nHost: \r\nContent-Length: 0\r\n\r\n";
+const START: &str = "POST /MetricsCollector.StartMetrics HTTP/1.1\r\nHost: \r\nContent-Length: 0\r\n\r\n";
 
 /// The plugin as an engine starts it.
 struct Plugin {
@@ -44,7 +46,7 @@ impl Plugin {
     fn start_metrics(&self) -> Duration {
         let begin = Instant::now();
         let mut stream = self.connect();
-        stream.write_all(START).unwrap();
+        stream.write_all(START.as_bytes()).unwrap();
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200");
@@ -68,7 +70,7 @@ fn a_thousand_hostile_connections_do_not_keep_the_engine_waiting() {
         oversized.as_bytes(),
         long_body.as_bytes(),
         // Whose answers nobody reads.
-        &pipelined,
+        pipelined.as_bytes(),
     ];
     let mut crowd = Vec::with_capacity(CROWD);
     let mut open_max = 0;
@@ -115,4 +117,27 @@ fn a_peer_that_never_pauses_does_not_keep_the_engine_waiting() {
     }
     drop(plugin);
     assert!(reader.join().unwrap() > 0, "it was served too");
+}
+
+#[test]
+fn calls_without_a_pause_fill_no_log() {
+    let Some(mut plugin) = Plugin::start() else { return };
+    let mut stream = plugin.connect();
+    let mut answers = stream.try_clone().unwrap();
+    let reader = std::thread::spawn(move || drop(std::io::copy(&mut answers, &mut std::io::sink())));
+    let stop = START.replace("Start", "Stop");
+    // Each pair has the plugin begin to scrape, which fails, and end.
+    for _ in 0..300 {
+        stream.write_all(START.as_bytes()).unwrap();
+        stream.write_all(stop.as_bytes()).unwrap();
+    }
+    stream.shutdown(Shutdown::Write).unwrap();
+    reader.join().unwrap();
+    plugin.child.0.kill().unwrap();
+    let log = [
+        std::io::read_to_string(plugin.child.0.stdout.take().unwrap()).unwrap(),
+        std::io::read_to_string(plugin.child.0.stderr.take().unwrap()).unwrap(),
+    ];
+    let lines = log.concat().lines().count();
+    assert!((20..=2 * LINES_MAX as usize).contains(&lines), "{lines} lines");
 }
