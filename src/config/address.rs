@@ -12,6 +12,8 @@ const STATSD_PORT: u16 = 8125;
 const STDOUT: &str = "stdout:";
 /// The longest path that fits a unix socket address (`sun_path` less its final zero, unix(7)).
 const UNIX_PATH_BYTES_MAX: usize = 107;
+/// The longest path of a request: the request's head is to be one that servers take.
+const REQUEST_PATH_BYTES_MAX: usize = 2000;
 
 /// A host, as a name or an IP address without brackets, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +169,8 @@ fn unix_path(text: &str) -> Option<PathBuf> {
 
 /// A request path goes into the request line as it is, so nothing may end that line early.
 fn request_path(path: String) -> Option<String> {
-    path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#').then_some(path)
+    let allowed = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    (allowed && path.len() <= REQUEST_PATH_BYTES_MAX).then_some(path)
 }
 
 #[cfg(test)]
@@ -177,6 +180,22 @@ mod tests {
     fn check_statsd(text: &str, expected: Option<&str>) {
         let shown = StatsdAddr::parse(text).map(|address| address.to_string());
         assert_eq!(shown.as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn paths_are_bounded() {
+        let path = |bytes: usize| format!("/{}", "x".repeat(bytes - 1));
+        for (bytes, is_taken) in [(UNIX_PATH_BYTES_MAX, true), (UNIX_PATH_BYTES_MAX + 1, false)] {
+            assert_eq!(StatsdAddr::parse(&format!("unix://{}", path(bytes))).is_some(), is_taken, "{bytes}");
+            assert_eq!(ScrapeAddr::parse(&format!("unix://{}", path(bytes))).is_some(), is_taken, "{bytes}");
+        }
+        for (bytes, is_taken) in [(REQUEST_PATH_BYTES_MAX, true), (REQUEST_PATH_BYTES_MAX + 1, false)] {
+            assert_eq!(
+                ScrapeAddr::parse(&format!("http://a:1{}", path(bytes))).is_some(),
+                is_taken,
+                "{bytes}"
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::glob::Glob;
 use crate::statsd::is_tag_char;
 
 /// The most items of a list: each is compared with every metric.
-const ITEMS_MAX: usize = 100;
+pub(super) const ITEMS_MAX: usize = 100;
 /// The longest name of a label, in characters.
 const LABEL_CHARS_MAX: usize = 200;
 /// Labels that say what a sample is: without them, or under another name, a histogram's buckets would
@@ -37,7 +37,7 @@ fn label(text: &str) -> Option<String> {
     (allowed && fits && !STRUCTURAL.contains(&text)).then(|| text.to_owned())
 }
 
-fn items<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn items<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     let items: Option<Vec<T>> =
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(parse).collect();
     items.filter(|items| items.len() <= ITEMS_MAX)

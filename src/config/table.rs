@@ -70,7 +70,7 @@ pub const METRIC_PREFIX: Setting = Setting {
 pub const TAGS: Setting = Setting {
     name: "TAGS",
     default: "",
-    takes: "KEY:VALUE,KEY:VALUE with letters, digits and _ - : / . in them, at most 200 characters each",
+    takes: "at most 100 KEY:VALUE,KEY:VALUE with letters, digits and _ - : / . in them, at most 200 characters each",
     help: "Tags put on every metric. {hostname} is replaced with the host's name.",
 };
 

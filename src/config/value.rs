@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::list::items;
 use super::{Histograms, LogLevel};
 use crate::statsd::{TAG_CHARS_MAX, is_tag_char};
 
@@ -66,7 +67,7 @@ pub(super) fn prefix(text: &str) -> Option<String> {
 
 pub(super) fn tags(text: &str, hostname: &str) -> Option<Vec<Tag>> {
     let text = text.replace("{hostname}", hostname);
-    text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(tag).collect()
+    items(&text, tag)
 }
 
 pub(super) fn unified_tag(key: &str, text: &str) -> Option<Tag> {
@@ -126,6 +127,7 @@ pub(super) fn log_level(text: &str) -> Option<LogLevel> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::list::ITEMS_MAX;
     use super::*;
 
     #[test]
@@ -149,6 +151,31 @@ mod tests {
         ] {
             assert_eq!(ms(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let text = |chars: usize| "x".repeat(chars);
+        let is_taken = |chars: usize| {
+            [
+                prefix(&text(chars)).is_some(),
+                host(&text(chars)).is_some(),
+                tags(&text(chars), "").is_some(),
+                tags(&"a,".repeat(chars), "").is_some(),
+            ]
+        };
+        for (chars_max, number) in
+            [PREFIX_CHARS_MAX, HOST_CHARS_MAX, TAG_CHARS_MAX, ITEMS_MAX].into_iter().zip(0..)
+        {
+            assert_eq!(
+                [chars_max, chars_max + 1].map(|chars| is_taken(chars)[number]),
+                [true, false],
+                "{number}"
+            );
+        }
+        let bytes = |bytes: usize| packet_bytes(&bytes.to_string()).flatten();
+        let sizes = [PACKET_BYTES_MIN - 1, PACKET_BYTES_MIN, PACKET_BYTES_MAX, PACKET_BYTES_MAX + 1];
+        assert_eq!(sizes.map(bytes), [None, Some(PACKET_BYTES_MIN), Some(PACKET_BYTES_MAX), None]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The fences around async-h1's server: every request is answered, and the engine's above all.
 
 use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use docker_metrics_statsd::http::server::{ANSWER_TIME_MAX, BODY_BYTES_MAX, IDLE_TIME_MAX};
 use docker_metrics_statsd::plugin::{self, Call};
 use smol::LocalExecutor;
 use tempfile::TempDir;
@@ -223,6 +224,33 @@ fn heads_are_bounded() {
     assert_eq!(plugin.ask(head(room)), ok());
     check_refused(&plugin, head(room + 1), 431);
     check_refused(&plugin, "x".repeat(20_000), 431);
+}
+
+#[test]
+fn bodies_are_bounded() {
+    let plugin = Plugin::start();
+    let head = |bytes: usize| start("A: b\r\n").replace("Length: 0", &format!("Length: {bytes}"));
+    assert_eq!(plugin.ask(head(BODY_BYTES_MAX) + &"x".repeat(BODY_BYTES_MAX)), ok());
+    check_refused(&plugin, head(BODY_BYTES_MAX + 1), 413);
+}
+
+#[test]
+fn connections_that_bring_nothing_and_take_nothing_are_closed() {
+    let plugin = Plugin::start();
+    let begin = Instant::now();
+    let mut idle = plugin.connect();
+    let mut deaf = plugin.connect();
+    // Until nothing more is read, because no answer is.
+    deaf.set_write_timeout(Some(ANSWER_TIME_MAX / 2)).unwrap();
+    let request = start("Host: \r\n");
+    while deaf.write(request.as_bytes()).is_ok() {}
+    deaf.set_write_timeout(Some(3 * ANSWER_TIME_MAX)).unwrap();
+    let error = std::iter::repeat_with(|| deaf.write(request.as_bytes())).find_map(Result::err).unwrap();
+    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+    assert!(begin.elapsed() >= ANSWER_TIME_MAX);
+    idle.set_read_timeout(Some(2 * IDLE_TIME_MAX)).unwrap();
+    assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+    assert!(begin.elapsed() >= IDLE_TIME_MAX);
 }
 
 #[test]

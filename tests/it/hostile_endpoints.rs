@@ -144,17 +144,22 @@ fn no_bad_answer_costs_a_count_or_much_of_the_machine() {
 #[test]
 fn a_body_beyond_its_limit_costs_little_memory_and_no_count() {
     let bench = Bench::start("1m", |number, stream| match number {
-        // One line without an end.
-        1 => {
-            let piece = "x".repeat(1 << 20);
-            let _ = stream.write_all(format!("{MEASURED}{}\r\n\r\n", BODY_BYTES_MAX + 1).as_bytes());
-            (0..BODY_BYTES_MAX >> 20).for_each(|_| drop(stream.write_all(piece.as_bytes())));
-            let _ = stream.write_all(b"\n");
+        // The same in front of a line without an end, at the limit and over it.
+        1 | 2 => {
+            let begin = format!("# TYPE a counter\na {value}\ng {value}\n", value = 10 + number);
+            let bytes = BODY_BYTES_MAX + number - 1;
+            let _ = stream.write_all(format!("{MEASURED}{bytes}\r\n\r\n{begin}").as_bytes());
+            let piece = vec![b'x'; 1 << 20];
+            let mut left = bytes - begin.len();
+            while left > 0 && stream.write_all(&piece[..left.min(piece.len())]).is_ok() {
+                left -= left.min(piece.len());
+            }
         }
         _ => good(stream, 10 + number),
     });
     assert_eq!(bench.received(), "docker.g:10|g\n");
-    assert_eq!(bench.received(), "docker.a.count:2|c\ndocker.g:12|g\n");
+    assert_eq!(bench.received(), "docker.a.count:1|c\ndocker.g:11|g\n");
+    assert_eq!(bench.received(), "docker.a.count:2|c\ndocker.g:13|g\n");
     let peak = peak_bytes(bench.agent.0.id());
     assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes");
 }

@@ -1,12 +1,13 @@
 //! What a socket tells about a datagram, on real sockets.
 
 use std::iter::repeat_n;
-use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use docker_metrics_statsd::config::Settings;
-use docker_metrics_statsd::sink::{Pace, Sink};
+use docker_metrics_statsd::sink::{CONNECT_TIME_MAX, Pace, Sink};
+use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
 fn sink(address: &str) -> Sink {
     let settings = Settings::from_vars("", |name| (name == "STATSD_ADDR").then(|| address.to_owned()));
@@ -201,6 +202,20 @@ fn a_unix_stream_carries_datagrams_behind_their_length() {
         let (mut stream, _) = server.accept().unwrap();
         assert_eq!(read_exactly(&mut stream, 10), b"\x06\0\0\0d:1|c\n");
     }
+}
+
+#[test]
+fn a_server_that_does_not_accept_is_given_up() {
+    let server = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&server, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // A queue for one, which is soon full.
+    listen(&server, 0).unwrap();
+    let address = std::net::TcpListener::from(server.try_clone().unwrap()).local_addr().unwrap();
+    let mut waiting: Vec<_> = (0..8).map(|_| sink(&format!("tcp://{address}"))).collect();
+    let begin = Instant::now();
+    let late = waiting.iter_mut().find_map(|sink| send(sink, b"a:1|c\n").err()).unwrap();
+    assert!(late.starts_with("cannot connect: "), "{late}");
+    assert!((CONNECT_TIME_MAX..5 * CONNECT_TIME_MAX).contains(&begin.elapsed()), "{:?}", begin.elapsed());
 }
 
 #[test]
