@@ -31,8 +31,8 @@ use crate::config::{Histograms, Settings, Tag};
 use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
 use crate::fingerprint::{Fingerprint, FingerprintSet, Fingerprints};
-use crate::series::{Continuity, Series};
-use crate::statsd::{Cleaning, DistributionLine, Encoder, Format, Packets, Pushed};
+use crate::series::{Continuity, OWED_BYTES_MAX, Series};
+use crate::statsd::{Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed};
 use alike::Alike;
 use filter::Filter;
 use labeling::Labeling;
@@ -44,6 +44,13 @@ pub use source::Source;
 
 /// The most samples of a body.
 pub const SAMPLES_MAX: usize = 2_000_000;
+/// What the lines of a body may take before it is known that they count, in bytes, as they are kept.
+pub const LINES_BYTES_MAX: usize = 256 << 20;
+/// Then there is room for all others, of which each may take twice its text.
+const _: () = assert!(
+    LINES_BYTES_MAX + 2 * (OWED_BYTES_MAX + observed::OBSERVED_BYTES_MAX + observed::SHARES_BYTES_MAX)
+        <= PACKETS_BYTES_MAX
+);
 /// How often one body may have to be read: for another engine than the saved state's, and for another
 /// process of it.
 pub const READINGS_MAX: usize = 3;
@@ -362,7 +369,8 @@ impl Converter {
     /// Whether the scrape counts, and was read in the right belief of where it comes from.
     fn complete(&mut self, boot: Option<Boot>) -> Result<(), Incomplete> {
         self.reading.complete()?;
-        if self.families.are_too_many() {
+        let has_room = self.packets.bytes() <= LINES_BYTES_MAX && !self.observed.are_too_many();
+        if self.families.are_too_many() || !has_room {
             return Err(Incomplete::TooLong);
         }
         let mut source = std::mem::take(&mut self.reading.source);

@@ -21,6 +21,14 @@ use crate::statsd::{DistributionLine, Format, Kind, Metric, Pushed, shares};
 /// The most observations of one line that are owed: what a number keeps exactly, and more than can ever be told.
 const OWED_OBSERVATIONS_MAX: u64 = 999_999_999_999_999_999;
 
+/// What the lines of one scrape's observations take at most, in bytes.
+pub(super) const OBSERVED_BYTES_MAX: usize = 256 << 20;
+/// What a value and a rate add to such a line, as far as anybody writes bounds.
+const VALUE_BYTES: usize = 64;
+/// What the lines take at most by which one value is told in several shares, beside the first, in bytes; the rest is
+/// owed.
+pub(super) const SHARES_BYTES_MAX: usize = 64 << 20;
+
 /// The buckets of the scrape being read, and what becomes of them. Everything is used again for the next one.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
@@ -40,6 +48,8 @@ struct Histogram {
     identity: Fingerprint,
     /// Its line in `heads`; empty as long as nothing in it grew.
     head: Range<usize>,
+    /// How many of its buckets grew.
+    grown: usize,
 }
 
 /// Observations, and the line in `text` that tells of one of them.
@@ -69,6 +79,9 @@ impl Observed {
         let is_last = |number: &u32| self.histogram(*number).is_some_and(|last| last.identity == identity);
         let number = last.filter(is_last).unwrap_or_else(|| self.number(identity));
         self.buckets.push(Bucket::new(number, bound, growth));
+        if let Some(histogram) = self.histograms.get_mut(number as usize) {
+            histogram.grown += usize::from(growth > 0);
+        }
         growth > 0 && self.histogram(number).is_some_and(|histogram| histogram.head.is_empty())
     }
 
@@ -80,13 +93,23 @@ impl Observed {
         let new = u32::try_from(self.histograms.len()).unwrap_or(u32::MAX);
         let number = *self.numbers.entry(identity).or_insert(new);
         if number == new {
-            self.histograms.push(Histogram { identity, head: 0..0 });
+            self.histograms.push(Histogram { identity, head: 0..0, grown: 0 });
         }
         number
     }
 
+    /// Whether its lines would take more than [`OBSERVED_BYTES_MAX`].
+    pub(super) fn are_too_many(&self) -> bool {
+        let bytes = |histogram: &Histogram| histogram.grown * (histogram.head.len() + VALUE_BYTES);
+        self.heads.len() > OBSERVED_BYTES_MAX
+            || self.histograms.iter().map(bytes).sum::<usize>() > OBSERVED_BYTES_MAX
+    }
+
     /// The line that tells of one observation of the last bucket's histogram, whatever its value.
     fn name(&mut self, line: &[u8]) {
+        if self.heads.len() > OBSERVED_BYTES_MAX {
+            return;
+        }
         let head = self.heads.len()..self.heads.len() + line.len();
         self.heads.extend_from_slice(line);
         let number = self.buckets.last().map_or(0, Bucket::histogram);
@@ -206,15 +229,20 @@ impl Converter {
     pub(super) fn tell(&mut self) {
         let mut observed = std::mem::take(&mut self.observed);
         observed.settle();
+        let mut more_bytes = SHARES_BYTES_MAX;
         for (text, observations) in observed.lines() {
             let Some(line) = DistributionLine::parse(text).filter(|_| self.format == Format::Datadog) else {
                 continue;
             };
             let mut rest = observations;
-            for share in shares(observations) {
+            for (number, share) in shares(observations).enumerate() {
                 let line_text = &mut self.reading.line_text;
                 line_text.clear();
                 line.write(share, line_text);
+                if number > 0 {
+                    let Some(left) = more_bytes.checked_sub(line_text.len()) else { break };
+                    more_bytes = left;
+                }
                 let carried = Some(Carried::observations(share));
                 let pushed = self.packets.push(carried, |out| out.push_slice(line_text));
                 rest -= u64::from(share.get());

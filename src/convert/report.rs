@@ -63,7 +63,8 @@ pub struct Counts {
 pub enum Incomplete {
     /// No sample at all.
     Empty,
-    /// More than [`SAMPLES_MAX`] samples, [`LINES_MAX`] lines or [`FAMILIES_MAX`] families.
+    /// More than [`SAMPLES_MAX`] samples, [`LINES_MAX`] lines or [`FAMILIES_MAX`] families, or more than
+    /// [`LINES_BYTES_MAX`](super::LINES_BYTES_MAX) of what they become.
     TooLong,
     /// It was read in the belief that it came from the process of the scrape before, and did not (or the other
     /// way round), so its counts are wrong. The next reading, of the same body or of a new one, starts from what it says.
@@ -89,7 +90,8 @@ impl fmt::Display for Incomplete {
             Self::TooLong => {
                 write!(
                     out,
-                    "the body holds more than {SAMPLES_MAX} samples, {LINES_MAX} lines or {FAMILIES_MAX} families"
+                    "the body holds more than {SAMPLES_MAX} samples, {LINES_MAX} lines or {FAMILIES_MAX} families, or \
+                     becomes too many bytes of metrics"
                 )
             }
             Self::OtherProcess => out.write_str("each scrape comes from another process"),

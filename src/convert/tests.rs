@@ -440,6 +440,22 @@ fn families_are_bounded_and_no_counter_becomes_a_gauge_for_want_of_room() {
 }
 
 #[test]
+fn what_a_body_becomes_is_bounded() {
+    // Twenty thousand bytes on each line.
+    let tags: Vec<_> = (0..100).map(|tag| format!("t{tag}:{}", "v".repeat(190))).collect();
+    let vars = [("TAGS", &*tags.join(",")), ("MAX_PACKET_BYTES", "65507")];
+    let mut converter = Converter::new(&settings(&vars), Start::FirstScrape);
+    let body = |gauges: usize, value: &str| {
+        let gauges: String = (0..gauges).map(|gauge| format!("g{{l=\"{gauge}\"}} 1\n")).collect();
+        format!("{gauges}{}", counter(value))
+    };
+    converter.convert(body(1, "5").as_bytes()).unwrap();
+    assert_eq!(converter.convert(body(14_500, "6").as_bytes()), Err(Incomplete::TooLong));
+    converter.convert(body(13_000, "7").as_bytes()).unwrap();
+    assert!(text(&mut converter).contains("docker.a.count:2|c|#"));
+}
+
+#[test]
 fn metrics_are_chosen_by_name() {
     let body = "# TYPE go_a_total counter\ngo_a_total 1\ngo_b 2\nc 3\n";
     check(&[("INCLUDE", "go_*")], body, &["docker.go_a.count:1|c", "docker.go_b:2|g"]);

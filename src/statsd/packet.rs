@@ -12,10 +12,14 @@ use coded::Coded;
 
 /// How much finished text is kept as it is: more than a usual scrape has.
 const PLAIN_BYTES_MAX: usize = 1 << 20;
+/// What finished datagrams take at most, in bytes. More are dropped, so whoever pushes lines asks for
+/// [`Packets::bytes`] while it can still do without them.
+pub const PACKETS_BYTES_MAX: usize = 2 << 30;
 
 /// Lines packed into datagrams of a bounded size: whole lines only, each with its line feed.
 pub struct Packets<T> {
     datagram_bytes_max: usize,
+    bytes_max: usize,
     /// Finished datagrams, [`PLAIN_BYTES_MAX`] at most, and behind them the one being filled.
     text: Text,
     /// Finished datagrams that would have been too much for `text`.
@@ -74,6 +78,7 @@ impl<T: Copy> Packets<T> {
     pub fn new(datagram_bytes_max: usize) -> Self {
         Self {
             datagram_bytes_max,
+            bytes_max: PACKETS_BYTES_MAX,
             text: Text::default(),
             coded: Coded::default(),
             loads: Vec::new(),
@@ -123,6 +128,10 @@ impl<T: Copy> Packets<T> {
     fn end_datagram(&mut self, end: usize) {
         let (mut begin, bytes) = (self.begin, end - self.begin);
         let is_coded = end > PLAIN_BYTES_MAX;
+        if is_coded && self.bytes() > self.bytes_max {
+            self.loads.truncate(self.datagrams.last().map_or(0, |datagram| datagram.loads_end));
+            return self.text.cut(self.begin, end);
+        }
         if is_coded {
             begin = self.coded.add(self.text.get(self.begin, end).unwrap_or_default());
             self.text.cut(self.begin, end);
@@ -143,6 +152,12 @@ impl<T: Copy> Packets<T> {
         if self.text.len() > self.begin {
             self.end_datagram(self.text.len());
         }
+    }
+
+    /// What they take, in bytes: as text, or less if they are many.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.coded.len()
     }
 
     /// How many datagrams are finished.
@@ -307,6 +322,26 @@ mod tests {
         assert_eq!(numbers, lines..lines);
         assert!(not_taken(packets) == owed);
         assert_eq!(packets.datagram(packets.len()), None);
+    }
+
+    #[test]
+    fn datagrams_beyond_the_limit_are_dropped_with_what_they_carry() {
+        let mut packets = Packets { bytes_max: PLAIN_BYTES_MAX + 10_000, ..Packets::new(1000) };
+        let lines = 3 * PLAIN_BYTES_MAX / 500;
+        for number in 0..lines {
+            // Of which two have nothing in common.
+            let text = format!("{}\n", number.to_string().repeat(498 / number.to_string().len()));
+            assert_eq!(packets.push(Some(number), |out| out.push_slice(text.as_bytes())), Pushed::Packed);
+        }
+        packets.finish();
+        assert!(
+            (PLAIN_BYTES_MAX..PLAIN_BYTES_MAX + 13_000).contains(&packets.bytes()),
+            "{}",
+            packets.bytes()
+        );
+        let carried = not_taken(&mut packets);
+        assert!(carried.len() < lines / 2, "{}", carried.len());
+        assert!(carried.iter().all(|(number, line)| line.starts_with(number.to_string().as_bytes())));
     }
 
     #[test]

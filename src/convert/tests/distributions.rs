@@ -168,6 +168,46 @@ fn what_one_line_cannot_say_is_said_in_several_and_the_rest_later() {
 }
 
 #[test]
+fn shares_of_very_many_values_are_bounded_and_the_rest_is_owed() {
+    // Ten thousand bytes on each line, so that few take all the room.
+    let tags: Vec<_> = (0..100).map(|tag| format!("t{tag}:{}", "v".repeat(95))).collect();
+    let vars = [("HISTOGRAMS", "distributions"), ("TAGS", &*tags.join(",")), ("MAX_PACKET_BYTES", "65507")];
+    let mut converter = Converter::new(&settings(&vars), Start::Zero);
+    let series: String =
+        (0..200).map(|series| format!("h_bucket{{s=\"{series}\",le=\"1\"}} 1e7\n")).collect();
+    let body = format!("# TYPE h histogram\n{series}");
+    converter.convert(body.as_bytes()).unwrap();
+    let told = |converter: &mut Converter| {
+        let lines = text(converter);
+        take_all(converter);
+        lines.lines().count()
+    };
+    let (first, owing) = (told(&mut converter), converter.owing());
+    assert!((6000..8000).contains(&first) && (50..70).contains(&owing), "{first} lines, {owing} owe");
+    converter.convert(body.as_bytes()).unwrap();
+    assert_eq!((first + told(&mut converter), converter.owing()), (200 * 50, 0));
+}
+
+#[test]
+fn observations_of_more_bytes_than_there_is_room_for_do_not_count() {
+    let tags: Vec<_> = (0..100).map(|tag| format!("t{tag}:{}", "v".repeat(190))).collect();
+    let vars = [("HISTOGRAMS", "distributions"), ("TAGS", &*tags.join(",")), ("MAX_PACKET_BYTES", "65507")];
+    let mut converter = Converter::new(&settings(&vars), Start::FirstScrape);
+    // One histogram, whose line is written for each of its buckets.
+    let body = |value: &str, buckets: usize| {
+        let buckets: String =
+            (0..buckets).map(|le| format!("h_bucket{{le=\"{le}\"}} {value}{le:05}\n")).collect();
+        format!("# TYPE h histogram\n{buckets}")
+    };
+    converter.convert(body("1", 15_000).as_bytes()).unwrap();
+    take_all(&mut converter);
+    assert_eq!(converter.convert(body("2", 15_000).as_bytes()), Err(Incomplete::TooLong));
+    converter.convert(body("3", 3).as_bytes()).unwrap();
+    let lines = text(&mut converter);
+    assert!(lines.starts_with("docker.h:0|d|@0.0000049999999999999996|#t0:"), "{}", &lines[..60]);
+}
+
+#[test]
 fn a_number_beyond_all_counts_is_told_as_far_as_it_goes() {
     let mut converter = Converter::new(&settings(DISTRIBUTIONS), Start::FirstScrape);
     convert(&mut converter, &histogram(["0"; 3]));
