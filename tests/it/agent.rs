@@ -233,6 +233,18 @@ fn what_of_a_scrape_cannot_be_sent_is_said_once_and_when_it_is_over() {
 }
 
 #[test]
+fn an_endpoint_of_two_processes_by_turns_is_named() {
+    let (_server, statsd) = server();
+    let endpoint = Endpoint::start(|number| {
+        vec![at_once(chunked(&format!("process_start_time_seconds {}\n", [1000, 2000][number % 2])))]
+    });
+    let agent = Agent::start(&endpoint, &statsd);
+    assert!(agent.line().starts_with("scraping "));
+    let line = agent.line();
+    assert!(line.contains(": each scrape comes from another process; "), "{line}");
+}
+
+#[test]
 fn a_missing_socket_is_named_once() {
     let (_server, statsd) = server();
     let endpoint = Endpoint::start(|_| Vec::new());

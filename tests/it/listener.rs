@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -132,6 +133,32 @@ fn connections_are_read_side_by_side() {
         || TcpStream::connect(("127.0.0.1", port)),
         <[u8]>::to_vec,
     );
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_one_that_ends() {
+    const CONNECTIONS_MAX: usize = 16;
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let command = &mut program(&["listen", "--raw", &format!("tcp://{free}")], &[]);
+    let mut listener = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let stdout = BufReader::new(listener.0.stdout.take().unwrap());
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let connect = || loop {
+        if let Ok(stream) = TcpStream::connect(free) {
+            return stream;
+        }
+        std::thread::yield_now();
+    };
+    let mut connected: Vec<_> = (0..CONNECTIONS_MAX).map(|_| connect()).collect();
+    for stream in &mut connected {
+        stream.write_all(b"a:1|c\n").unwrap();
+        assert_eq!(lines.recv().unwrap(), "a:1|c");
+    }
+    connect().write_all(b"b:1|c\n").unwrap();
+    assert!(lines.recv_timeout(Duration::from_millis(200)).is_err());
+    connected.pop();
+    assert_eq!(lines.recv().unwrap(), "b:1|c");
 }
 
 #[test]

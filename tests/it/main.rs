@@ -18,6 +18,7 @@ mod hostile_servers;
 mod identical;
 mod law;
 mod law_of_observations;
+mod limits;
 mod listener;
 mod lookups;
 mod peers;

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 /// Beside the root's own.
 const OTHER_MANIFESTS: [&str; 2] = ["build", "tests/bench"];
 
-fn root() -> &'static Path {
+/// The folder of the root's manifest.
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// Every file of a folder and of those in it.
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
