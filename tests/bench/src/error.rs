@@ -20,7 +20,7 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: `attempt` failed.
-    pub(crate) fn io(attempt: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(attempt: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { attempt: attempt.into(), source }
     }
 }

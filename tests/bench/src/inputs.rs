@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use crate::Error;
 use exposition::{Exposition, Kind};
-use random::Random;
+pub use random::Random;
 
 /// Values that change from a scrape to the next, of a thousand.
 const CHANGED_PERMILLE: usize = 100;
