@@ -93,6 +93,12 @@ test-binary: plugin
     {{ builder }} binary --arch {{ arch }} --program panics --out target/panics
     cargo test --package plugin-builder --test binary
 
+# Run the plugin's process every 10 ms among random faults, and check every count; needs root: [--seconds N] [--seed N]
+[group('test')]
+soak *ARGS: build
+    cargo build --package soak
+    unshare --mount target/debug/soak --plugin {{ image }}/{{ name }} "$@"
+
 # Run every test; SKIP_TESTS=engine,agents leaves out what cannot run on this machine
 [group('test')]
 test-all: test test-static test-agents test-binary test-engine
@@ -140,6 +146,6 @@ fmt:
 doc:
     cargo doc --workspace --no-deps
 
-# Run what .ci/run runs: every check, every test, the limit on instructions
+# Run what .ci/run runs: every check, every test, 20 seconds of soak, the limit on instructions
 [group('check')]
-ci: lint deny test-all bench-count
+ci: lint deny test-all soak bench-count
