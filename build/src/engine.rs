@@ -23,7 +23,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use client::ApiReply;
 pub use command::{limited, output, tail};
 pub use enclosure::{Enclosure, Network};
 pub use error::EngineError;

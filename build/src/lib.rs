@@ -13,11 +13,13 @@
 //! | [`tarball`] | pure: entries to the bytes of a tar archive, and its sum |
 //! | [`image`] | puts all of it in place, whole or not at all |
 //! | [`sbom`] | pure: what is linked into the plugin, as a `CycloneDX` document |
+//! | [`api`] | any Docker Engine's API |
 //! | [`engine`] | a private Docker Engine, for the tests and the demo |
 //! | [`demo`] | the plugin in an engine, its metrics on the screen |
 
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod arch;
 pub mod cli;
 pub mod compile;

@@ -1,19 +1,11 @@
 //! Asking a private engine: the `docker` client, the API, and the metrics that a plugin would scrape.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{CALL_LIMIT, Engine, EngineError, limited, output};
-
-/// What the engine's API answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiReply {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body, which is JSON or empty.
-    pub body: String,
-}
+use crate::api::{Api, ApiReply, Body};
 
 impl Engine {
     /// Runs the `docker` client against this engine and returns its standard output.
@@ -40,26 +32,12 @@ impl Engine {
         docker
     }
 
-    /// Calls the engine's API with curl, sending the file `body`, a tar archive, when there is one.
+    /// Calls the engine's API, sending the file `body`, a tar archive, when there is one.
     ///
     /// # Errors
     /// When there is no answer. A status of 400 and above is an answer.
     pub fn api(&self, method: &str, path: &str, body: Option<&Path>) -> Result<ApiReply, EngineError> {
-        let mut curl = limited(CALL_LIMIT, "curl");
-        curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"])
-            .arg("--unix-socket")
-            .arg(self.socket())
-            .args(["--request", method]);
-        if let Some(body) = body {
-            let mut data = OsString::from("@");
-            data.push(body);
-            // curl's own choice says that the body is a form, which the engine would try to read.
-            curl.args(["--header", "Content-Type: application/x-tar"]).arg("--data-binary").arg(data);
-        }
-        curl.arg(format!("http://engine{path}"));
-        let answer = output(&mut curl)?;
-        let (body, status) = answer.rsplit_once('\n').unwrap_or(("", &answer));
-        Ok(ApiReply { status: status.parse().unwrap_or(0), body: body.trim_end().to_owned() })
+        Api::Unix(self.socket()).call(method, path, body.map_or(Body::Empty, Body::Tar))
     }
 
     /// The engine's own metrics, as a plugin would scrape them.
