@@ -12,6 +12,7 @@ mod command;
 mod enclosure;
 mod error;
 mod folder;
+mod link;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -6,14 +6,13 @@
 mod restarts;
 
 use crate::agent::Agent;
-use crate::lab::{Lab, PLUGIN, plugin_folder, plugin_process};
+use crate::edition::publish;
+use crate::lab::{Lab, PLUGIN, plugin_process};
 use crate::ledger::{self, Ledger};
 use crate::registry::Registry;
 use crate::release::{Release, on_every_engine};
-use crate::support::process;
 use plugin_builder::engine::output;
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The engine kills a plugin that does not end within 10 s of SIGTERM.
@@ -118,19 +117,7 @@ fn an_upgraded_plugin_counts_on(release: Release) {
     let registry = lab.enter(Registry::start);
     let agent = Agent::start(&lab);
     lab.import_busybox();
-    // One engine does not take the same rootfs twice, so the new one has a file more.
-    let folder = process::folder();
-    let copied = Command::new("cp").arg("-a").arg(plugin_folder()).arg(folder.path().join("new")).status();
-    assert!(copied.is_ok_and(|status| status.success()));
-    let new = folder.path().join("new");
-    std::fs::write(new.join("rootfs/new"), "").unwrap();
-    let [old, new] = [("old", plugin_folder()), ("new", new)].map(|(tag, folder)| {
-        let reference = registry.reference(&format!("docker-metrics-statsd:{tag}"));
-        lab.docker(&["plugin", "create", &reference, folder.to_str().unwrap()]);
-        lab.docker(&["plugin", "push", &reference]);
-        lab.docker(&["plugin", "rm", &reference]);
-        reference
-    });
+    let [old, new] = ["old", "new"].map(|tag| publish(&lab, &registry, tag, |_| ()));
     let setting = agent.setting();
     let settings = [setting.as_str(), "STATSD_FORMAT=etsy", SHORT_INTERVAL];
     let install = ["plugin", "install", "--grant-all-permissions", "--alias", PLUGIN, &old];

@@ -21,6 +21,7 @@ mod support;
 mod registry;
 
 mod agent;
+mod edition;
 mod lab;
 mod ledger;
 mod metrics;

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 /// A running registry, empty at its start.
 pub(crate) struct Registry {
     process: Process,
+    address: Ipv4Addr,
     port: u16,
     /// Holds the images; removed after the process has ended.
     _folder: TempDir,
@@ -20,23 +21,28 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn start() -> Self {
-        process::start_on_free_ports("docker-registry", Self::try_start)
+        Self::start_at(Ipv4Addr::LOCALHOST)
     }
 
-    fn try_start() -> Option<Self> {
+    /// At another address than loopback engines accept it only with `--insecure-registry`.
+    pub(crate) fn start_at(address: Ipv4Addr) -> Self {
+        process::start_on_free_ports("docker-registry", || Self::try_start(address))
+    }
+
+    fn try_start(address: Ipv4Addr) -> Option<Self> {
         let folder = process::folder();
         let port = process::free_tcp_port();
-        let config = process::write_config(&folder, &configuration(folder.path(), port));
+        let config = process::write_config(&folder, &configuration(folder.path(), address, port));
         let mut command = Command::new(system_tool("docker-registry"));
         command.arg("serve").arg(config);
         let mut process = Process::spawn("docker-registry", &command, &folder);
-        process.wait_or_end("socket", |_| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok())?;
-        Some(Self { process, port, _folder: folder })
+        process.wait_or_end("socket", |_| TcpStream::connect((address, port)).ok())?;
+        Some(Self { process, address, port, _folder: folder })
     }
 
     /// What a plugin is called that is kept here.
     pub(crate) fn reference(&self, name_and_tag: &str) -> String {
-        format!("127.0.0.1:{}/{name_and_tag}", self.port)
+        format!("{}:{}/{name_and_tag}", self.address, self.port)
     }
 
     /// The requests it has answered and its other remarks, for a test that fails.
@@ -45,14 +51,14 @@ impl Registry {
     }
 }
 
-fn configuration(folder: &Path, port: u16) -> String {
+fn configuration(folder: &Path, address: Ipv4Addr, port: u16) -> String {
     format!(
         r#"version: 0.1
 storage:
   filesystem:
     rootdirectory: "{}"
 http:
-  addr: "127.0.0.1:{port}"
+  addr: "{address}:{port}"
 "#,
         folder.join("images").display()
     )

@@ -147,7 +147,7 @@ impl Drop for Enclosure {
 #[derive(Debug, Clone, Copy)]
 pub struct Network {
     /// Of a process whose `/proc/PID/ns/net` it is.
-    pid: u32,
+    pub(super) pid: u32,
 }
 
 impl Network {
