@@ -52,6 +52,11 @@ plugin-push REF: plugin
 plugin-rm NAME=name:
     docker plugin rm --force "$1"
 
+# Run the plugin on every node of a swarm: create REF | update REF | rollback | set | rm | status
+[group('engine')]
+swarm *ARGS:
+    {{ builder }} swarm "$@"
+
 # Show a recorded engine's metrics arriving, with nothing else installed: [--seconds N]
 [group('build')]
 demo *ARGS:

@@ -1,5 +1,7 @@
 //! A Docker Engine's API, for what the `docker` client cannot do; curl speaks HTTP.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -67,7 +69,7 @@ impl Api {
             }
         };
         if let Some(file) = file {
-            let mut data = std::ffi::OsString::from("@");
+            let mut data = OsString::from("@");
             data.push(file);
             curl.args(["--header", kind]).arg("--data-binary").arg(data);
         }
@@ -79,9 +81,25 @@ impl Api {
                 curl.args(["--noproxy", "*"]).arg(format!("http://{target}{path}"));
             }
         }
-        let answer = output(&mut curl)?;
+        let answer = output(&mut curl).map_err(|error| match error {
+            EngineError::Failed { said, .. } => EngineError::NoAnswer {
+                address: self.to_string(),
+                // The status that was not received comes first.
+                said: said.trim_start().trim_start_matches('0').to_owned(),
+            },
+            error => error,
+        })?;
         let (body, status) = answer.rsplit_once('\n').unwrap_or(("", &answer));
         Ok(ApiReply { status: status.parse().unwrap_or(0), body: body.trim_end().to_owned() })
+    }
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(out, "unix://{}", path.display()),
+            Self::Tcp(target) => write!(out, "tcp://{target}"),
+        }
     }
 }
 
@@ -112,5 +130,15 @@ mod tests {
         ] {
             assert_eq!(Api::at(address), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn an_engine_that_is_not_there_is_named() {
+        let api = Api::at("unix:///nowhere/docker.sock").unwrap();
+        let error = api.call("GET", "/info", Body::Empty).unwrap_err().to_string();
+        assert!(
+            error.starts_with("no Docker Engine answers at unix:///nowhere/docker.sock: curl: (7)"),
+            "{error}"
+        );
     }
 }

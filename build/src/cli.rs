@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::compile::{self, Machine};
 use crate::config_json::Config;
 use crate::image::{self, Image};
-use crate::{Error, NAME, VERSION, sbom};
+use crate::{Error, NAME, VERSION, sbom, swarm};
 
 const HELP: &str = "\
 Makes the plugin out of the source. Run it in the directory of the workspace.
@@ -30,6 +30,8 @@ plugin-builder check FILE
     Refuses a config.json that an engine would take and then not start, scrape or set.
 plugin-builder demo-engine [--seconds N]
     Runs the plugin in a real Docker Engine and shows the metrics that arrive.
+plugin-builder swarm create|update|rollback|set|rm|status ...
+    Runs the plugin on every node of a swarm; `swarm --help` says more.
 
 ARCH is amd64 or arm64; --out is target/plugin unless given.
 ";
@@ -52,19 +54,23 @@ enum Command {
     Sbom { arch: Arch, out: PathBuf },
     Check { file: PathBuf },
     DemoEngine { args: Vec<OsString> },
-    Help,
+    Swarm(swarm::Arguments),
+    Help(&'static str),
     Version,
 }
 
 fn parse(mut args: Parser) -> Result<Command, Error> {
     match args.next()? {
-        None | Some(Arg::Long("help") | Arg::Short('h')) => Ok(Command::Help),
+        None | Some(Arg::Long("help") | Arg::Short('h')) => Ok(Command::Help(HELP)),
         Some(Arg::Long("version") | Arg::Short('V')) => Ok(Command::Version),
         Some(Arg::Value(command)) => match command.to_str() {
             Some("binary") => parse_binary(args),
             Some("image") => parse_image(args),
             Some("sbom") => parse_sbom(args),
             Some("check") => parse_check(args),
+            Some("swarm") => {
+                Ok(swarm::Arguments::parse(args)?.map_or(Command::Help(swarm::HELP), Command::Swarm))
+            }
             Some("demo-engine") => Ok(Command::DemoEngine { args: args.raw_args()?.collect() }),
             _ => Err(Error::Usage { problem: format!("unknown command {:?}", command.to_string_lossy()) }),
         },
@@ -168,7 +174,8 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
             Config::parse(&text).map_err(|problems| Error::Config { path: file, problems })?;
         }
         Command::DemoEngine { args } => return Ok(crate::demo::run(args)),
-        Command::Help => say(HELP),
+        Command::Swarm(arguments) => swarm::run(&arguments, &mut say).map_err(Error::Swarm)?,
+        Command::Help(text) => say(text),
         Command::Version => say(&format!("plugin-builder {VERSION}\n")),
     }
     Ok(ExitCode::SUCCESS)

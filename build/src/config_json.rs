@@ -20,6 +20,8 @@ const SOCKET: &str = "plugin.sock";
 /// Where the protocol's document wants the engine's mounts to reach the plugin; engines before 18.09
 /// put their metrics socket there through it.
 const PROPAGATED_MOUNT: &str = "/run/docker";
+/// What `docker plugin set` calls the source of the mount.
+pub const MOUNT_SOURCE: &str = "datadog_socket.source";
 /// A StatsD server's socket. Whoever installs the plugin is asked for each mount.
 const MOUNTS_MAX: usize = 1;
 /// Where to read on.

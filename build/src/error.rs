@@ -9,6 +9,7 @@ use crate::compile::Way;
 use crate::config_json::Problem;
 use crate::elf::NotStatic;
 use crate::sbom::SbomError;
+use crate::swarm::SwarmError;
 
 /// What stopped the builder: what was attempted, why it failed, and what to do where something can
 /// be done.
@@ -67,6 +68,8 @@ pub enum Error {
     },
     /// What is linked into the plugin cannot be told.
     Sbom(SbomError),
+    /// A swarm is not as it was asked for.
+    Swarm(SwarmError),
     /// Nothing on this machine builds a static binary.
     NoWay {
         /// The architecture asked for.
@@ -111,6 +114,7 @@ impl fmt::Display for Error {
             }
             Self::Failed { what, status } => write!(out, "{what} failed: {status}"),
             Self::Sbom(error) => error.fmt(out),
+            Self::Swarm(error) => error.fmt(out),
             Self::NoWay { arch, lacking } => {
                 write!(out, "nothing here builds a static binary for {arch}:")?;
                 for (way, lack) in lacking {

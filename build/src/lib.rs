@@ -16,11 +16,14 @@
 //! | [`api`] | any Docker Engine's API |
 //! | [`engine`] | a private Docker Engine, for the tests and the demo |
 //! | [`demo`] | the plugin in an engine, its metrics on the screen |
+//! | [`assignment`] | settings on a command line, refused as the plugin would refuse them |
+//! | [`swarm`] | the plugin on every node of a swarm |
 
 #![forbid(unsafe_code)]
 
 pub mod api;
 pub mod arch;
+pub mod assignment;
 pub mod cli;
 pub mod compile;
 pub mod config_json;
@@ -31,6 +34,7 @@ mod error;
 pub mod image;
 pub mod rootfs;
 pub mod sbom;
+pub mod swarm;
 pub mod tarball;
 
 pub use error::Error;

@@ -21,6 +21,7 @@ mod support;
 mod registry;
 
 mod agent;
+mod cluster;
 mod edition;
 mod lab;
 mod ledger;
@@ -35,3 +36,4 @@ mod lifecycle;
 mod logging;
 mod private_engine;
 mod rights;
+mod swarm;

@@ -38,6 +38,13 @@ pub enum EngineError {
         /// Its command line.
         what: String,
     },
+    /// No engine's API answers there.
+    NoAnswer {
+        /// As in `DOCKER_HOST`.
+        address: String,
+        /// What curl said.
+        said: String,
+    },
     /// The namespaces could not be made.
     Enclosure {
         /// What the commands that make them said.
@@ -88,6 +95,7 @@ impl fmt::Display for EngineError {
             Self::Run { what, source } => write!(out, "cannot run {what}: {source}"),
             Self::Failed { what, status, said } => write!(out, "{what}: {status}\n{said}"),
             Self::TimedOut { what } => write!(out, "{what}: did not end in time"),
+            Self::NoAnswer { address, said } => write!(out, "no Docker Engine answers at {address}: {said}"),
             Self::Enclosure { said } => {
                 write!(out, "cannot make the namespaces for a private Docker Engine\n{said}")
             }
