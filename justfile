@@ -57,6 +57,11 @@ plugin-rm NAME=name:
 swarm *ARGS:
     {{ builder }} swarm "$@"
 
+# Install or upgrade the plugin on each of these engines: REF [SETTING=VALUE...] --host HOST...
+[group('engine')]
+install-everywhere *ARGS:
+    {{ builder }} install-everywhere "$@"
+
 # Show a recorded engine's metrics arriving, with nothing else installed: [--seconds N]
 [group('build')]
 demo *ARGS:

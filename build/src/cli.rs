@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::compile::{self, Machine};
 use crate::config_json::Config;
 use crate::image::{self, Image};
-use crate::{Error, NAME, VERSION, sbom, swarm};
+use crate::{Error, NAME, VERSION, everywhere, sbom, swarm};
 
 const HELP: &str = "\
 Makes the plugin out of the source. Run it in the directory of the workspace.
@@ -32,6 +32,8 @@ plugin-builder demo-engine [--seconds N]
     Runs the plugin in a real Docker Engine and shows the metrics that arrive.
 plugin-builder swarm create|update|rollback|set|rm|status ...
     Runs the plugin on every node of a swarm; `swarm --help` says more.
+plugin-builder install-everywhere REF [SETTING=VALUE...] --host HOST...
+    Installs or upgrades the plugin on each of these engines; its --help says more.
 
 ARCH is amd64 or arm64; --out is target/plugin unless given.
 ";
@@ -55,6 +57,7 @@ enum Command {
     Check { file: PathBuf },
     DemoEngine { args: Vec<OsString> },
     Swarm(swarm::Arguments),
+    Everywhere(everywhere::Arguments),
     Help(&'static str),
     Version,
 }
@@ -71,6 +74,8 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
             Some("swarm") => {
                 Ok(swarm::Arguments::parse(args)?.map_or(Command::Help(swarm::HELP), Command::Swarm))
             }
+            Some("install-everywhere") => Ok(everywhere::Arguments::parse(args)?
+                .map_or(Command::Help(everywhere::HELP), Command::Everywhere)),
             Some("demo-engine") => Ok(Command::DemoEngine { args: args.raw_args()?.collect() }),
             _ => Err(Error::Usage { problem: format!("unknown command {:?}", command.to_string_lossy()) }),
         },
@@ -175,6 +180,10 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
         }
         Command::DemoEngine { args } => return Ok(crate::demo::run(args)),
         Command::Swarm(arguments) => swarm::run(&arguments, &mut say).map_err(Error::Swarm)?,
+        Command::Everywhere(arguments) => match everywhere::run(&arguments, &mut say) {
+            0 => {}
+            failures => return Err(Error::Everywhere { failures }),
+        },
         Command::Help(text) => say(text),
         Command::Version => say(&format!("plugin-builder {VERSION}\n")),
     }

@@ -22,6 +22,8 @@ const SOCKET: &str = "plugin.sock";
 const PROPAGATED_MOUNT: &str = "/run/docker";
 /// What `docker plugin set` calls the source of the mount.
 pub const MOUNT_SOURCE: &str = "datadog_socket.source";
+/// Its default, which stands for no mount.
+pub const MOUNT_DEFAULT: &str = "/sys/module";
 /// A StatsD server's socket. Whoever installs the plugin is asked for each mount.
 const MOUNTS_MAX: usize = 1;
 /// Where to read on.
@@ -230,7 +232,7 @@ fn datadog_socket() -> Mount {
         description: "The host's directory that holds the Datadog Agent's socket, often /var/run/datadog; \
                       the default stands for none. Then set STATSD_ADDR=unix:///var/run/datadog/dsd.socket."
             .to_owned(),
-        source: Some("/sys/module".to_owned()),
+        source: Some(MOUNT_DEFAULT.to_owned()),
         destination: "/var/run/datadog".to_owned(),
         r#type: "bind".to_owned(),
         options: vec!["bind".to_owned(), "ro".to_owned()],

@@ -70,6 +70,11 @@ pub enum Error {
     Sbom(SbomError),
     /// A swarm is not as it was asked for.
     Swarm(SwarmError),
+    /// The plugin is not on every engine; what was said of each tells why.
+    Everywhere {
+        /// On how many it is not.
+        failures: usize,
+    },
     /// Nothing on this machine builds a static binary.
     NoWay {
         /// The architecture asked for.
@@ -115,6 +120,7 @@ impl fmt::Display for Error {
             Self::Failed { what, status } => write!(out, "{what} failed: {status}"),
             Self::Sbom(error) => error.fmt(out),
             Self::Swarm(error) => error.fmt(out),
+            Self::Everywhere { failures } => write!(out, "it went wrong on {failures} of the engines"),
             Self::NoWay { arch, lacking } => {
                 write!(out, "nothing here builds a static binary for {arch}:")?;
                 for (way, lack) in lacking {

@@ -18,6 +18,7 @@
 //! | [`demo`] | the plugin in an engine, its metrics on the screen |
 //! | [`assignment`] | settings on a command line, refused as the plugin would refuse them |
 //! | [`swarm`] | the plugin on every node of a swarm |
+//! | [`everywhere`] | the plugin on each of many engines |
 
 #![forbid(unsafe_code)]
 
@@ -31,6 +32,7 @@ pub mod demo;
 pub mod elf;
 pub mod engine;
 mod error;
+pub mod everywhere;
 pub mod image;
 pub mod rootfs;
 pub mod sbom;

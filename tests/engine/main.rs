@@ -30,6 +30,7 @@ mod receiver;
 mod release;
 
 mod distribution;
+mod everywhere;
 mod flow;
 mod image;
 mod lifecycle;

@@ -45,6 +45,13 @@ pub enum EngineError {
         /// What curl said.
         said: String,
     },
+    /// What a program said cannot be read.
+    Unreadable {
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The namespaces could not be made.
     Enclosure {
         /// What the commands that make them said.
@@ -96,6 +103,7 @@ impl fmt::Display for EngineError {
             Self::Failed { what, status, said } => write!(out, "{what}: {status}\n{said}"),
             Self::TimedOut { what } => write!(out, "{what}: did not end in time"),
             Self::NoAnswer { address, said } => write!(out, "no Docker Engine answers at {address}: {said}"),
+            Self::Unreadable { what, source } => write!(out, "cannot read {what}: {source}"),
             Self::Enclosure { said } => {
                 write!(out, "cannot make the namespaces for a private Docker Engine\n{said}")
             }
@@ -116,6 +124,7 @@ impl std::error::Error for EngineError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Run { source, .. } | Self::Enter { source } | Self::File { source, .. } => Some(source),
+            Self::Unreadable { source, .. } => Some(source),
             _ => None,
         }
     }
