@@ -24,6 +24,7 @@
 //! | [`sink`] | sends datagrams |
 //! | [`resolve`] | host names to addresses |
 //! | [`state`] | the baseline kept over restarts |
+//! | [`mount`] | whether the plugin's only mount is set |
 //! | [`privileges`] | what the process gives up when it has started |
 //! | [`boot`] | when this machine was booted |
 //! | [`limit`] | a time limit is a race |
@@ -45,6 +46,7 @@ pub mod http;
 pub mod limit;
 pub mod listen;
 pub mod log;
+pub mod mount;
 pub mod plugin;
 pub mod privileges;
 pub mod resolve;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use docker_metrics_statsd::config::Setting;
+use docker_metrics_statsd::mount;
 use serde::{Deserialize, Serialize};
 
 use crate::NAME;
@@ -22,8 +23,6 @@ const SOCKET: &str = "plugin.sock";
 const PROPAGATED_MOUNT: &str = "/run/docker";
 /// What `docker plugin set` calls the source of the mount.
 pub const MOUNT_SOURCE: &str = "datadog_socket.source";
-/// Its default, which stands for no mount.
-pub const MOUNT_DEFAULT: &str = "/sys/module";
 /// A StatsD server's socket. Whoever installs the plugin is asked for each mount.
 const MOUNTS_MAX: usize = 1;
 /// Where to read on.
@@ -228,12 +227,12 @@ fn env(setting: &Setting) -> Env {
 /// The default is a directory that every Linux host has and that is visible in the plugin anyway.
 fn datadog_socket() -> Mount {
     Mount {
-        name: "datadog_socket".to_owned(),
+        name: mount::NAME.to_owned(),
         description: "The host's directory that holds the Datadog Agent's socket, often /var/run/datadog; \
                       the default stands for none. Then set STATSD_ADDR=unix:///var/run/datadog/dsd.socket."
             .to_owned(),
-        source: Some(MOUNT_DEFAULT.to_owned()),
-        destination: "/var/run/datadog".to_owned(),
+        source: Some(mount::DEFAULT_SOURCE.to_owned()),
+        destination: mount::DESTINATION.to_owned(),
         r#type: "bind".to_owned(),
         options: vec!["bind".to_owned(), "ro".to_owned()],
         settable: vec!["source".to_owned()],

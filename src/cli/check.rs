@@ -12,6 +12,7 @@ use super::{CliError, print, variable};
 use crate::config::{SCRAPE_ADDR, SETTINGS, Settings, StatsdAddr};
 use crate::convert::{Converter, Incomplete, Start};
 use crate::exposition::{self, Line};
+use crate::mount;
 use crate::privileges::{Reach, confine};
 use crate::resolve::resolve;
 use crate::scrape::{ScrapeError, scrape};
@@ -33,9 +34,13 @@ struct Wrong {
 /// Tries the settings; their reading was the first of three checks.
 pub(super) fn check(settings: &Settings) -> Result<(), CliError> {
     let Settings { statsd_addr, scrape_addr, .. } = settings;
+    let is_mount_missing = mount::is_missing(statsd_addr);
     let confined = confine(&Reach::of(settings));
     smol::block_on(async {
         report("settings", Ok(in_force()))?;
+        if is_mount_missing {
+            report("mount", Err(Wrong { problem: mount::PROBLEM.to_owned(), advice: mount::ADVICE }))?;
+        }
         report("rights", Ok(confined.to_string()))?;
         let target = report(&format!("sending to {statsd_addr}"), target(settings).await)?;
         let source = report(&format!("scraping {scrape_addr}"), source(settings).await)?;

@@ -13,9 +13,10 @@ use smol::stream::StreamExt;
 
 use super::CliError;
 use crate::collector::{Collector, Event, LAST_WORDS_TIME_MAX};
-use crate::config::Settings;
+use crate::config::{SETTINGS, Settings};
 use crate::limit::within;
 use crate::log::Log;
+use crate::mount;
 use crate::plugin::{self, Call};
 use crate::privileges::{Confined, Reach, confine};
 use crate::state::{self, StateFile};
@@ -28,6 +29,7 @@ const PLUGIN_FOLDER: &str = "/run/docker";
 
 /// Serves the plugin protocol until SIGTERM.
 pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
+    let is_mount_missing = mount::is_missing(&settings.statsd_addr);
     // Before anything that starts a thread.
     let confined = confine(&Reach::of(settings).and_change(PLUGIN_FOLDER));
     let executor = LocalExecutor::new();
@@ -44,6 +46,18 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
             " started, waiting for the engine"
         ));
         say(&log, &confined);
+        if is_mount_missing {
+            log.error(&format!(
+                "metrics go to {}, but {}: {}",
+                settings.statsd_addr,
+                mount::PROBLEM,
+                mount::ADVICE
+            ));
+        }
+        let unknown = unknown_settings();
+        if !unknown.is_empty() {
+            log.warn(&format!("this version has no such settings, and ignores them:{unknown}"));
+        }
         let server = plugin::serve(&executor, listener, async move |call| handle(call, &events).await);
         let state = StateFile::new(Path::new(state::PATH));
         let collector = Collector::under_engine(settings, &log, state);
@@ -67,6 +81,21 @@ pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
         Box::pin(Collector::new(settings, &log).run(queue)).await;
         Ok(())
     }))
+}
+
+/// What the engine passes on that this version does not know: settings of an earlier version stay after
+/// an upgrade, and a swarm takes any name. Engines add only these two of their own.
+fn unknown_settings() -> String {
+    let mut unknown = String::new();
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let is_engines = name == "PATH" || name == "HOME";
+        if !is_engines && SETTINGS.iter().all(|setting| setting.name != name) {
+            unknown.push(' ');
+            unknown.push_str(&name);
+        }
+    }
+    unknown
 }
 
 /// A kernel that lacks something is no reason to warn anybody; one that refuses is.

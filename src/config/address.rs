@@ -73,10 +73,19 @@ pub enum StatsdAddr {
 }
 
 impl StatsdAddr {
+    /// The path, if it is that of a socket.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) | Self::Unixgram(path) | Self::Unixstream(path) => Some(path),
+            Self::Udp(_) | Self::Tcp(_) | Self::Stdout => None,
+        }
+    }
+
     /// Whether it is the path of a socket.
     #[must_use]
     pub fn is_path(&self) -> bool {
-        matches!(self, Self::Unix(_) | Self::Unixgram(_) | Self::Unixstream(_))
+        self.path().is_some()
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {

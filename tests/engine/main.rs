@@ -38,3 +38,4 @@ mod logging;
 mod private_engine;
 mod rights;
 mod swarm;
+mod upgrade;

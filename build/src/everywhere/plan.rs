@@ -6,10 +6,11 @@
 
 use std::fmt;
 
+use docker_metrics_statsd::mount;
 use serde::Deserialize;
 
 use super::Arguments;
-use crate::config_json::{MOUNT_DEFAULT, MOUNT_SOURCE};
+use crate::config_json::MOUNT_SOURCE;
 
 /// One call of the docker client. Displayed as what it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Installed {
     }
 
     fn source(&self) -> Option<&str> {
-        let is_ours = |mount: &&Mount| MOUNT_SOURCE.strip_suffix(".source") == Some(mount.name.as_str());
+        let is_ours = |mount: &&Mount| mount.name == mount::NAME;
         self.config.mounts.iter().find(is_ours).map(|mount| mount.source.as_str())
     }
 }
@@ -94,7 +95,7 @@ pub(super) fn plan(installed: Option<&Installed>, wanted: &Arguments) -> Vec<Ste
     let is_other = canonical(&before) != canonical(&reference);
     let mut missing: Vec<_> = settings.iter().filter(|setting| !installed.has(setting)).cloned().collect();
     let is_mount = |setting: &String| setting.starts_with(MOUNT_SOURCE);
-    let source = installed.source().filter(|source| *source != MOUNT_DEFAULT);
+    let source = installed.source().filter(|source| *source != mount::DEFAULT_SOURCE);
     if is_other && !missing.iter().any(is_mount) {
         missing.extend(source.map(|source| format!("{MOUNT_SOURCE}={source}")));
     }
