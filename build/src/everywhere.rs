@@ -2,7 +2,7 @@
 //!
 //! Job: bring each engine to the version and the settings that were asked for, and leave alone what is
 //! there already, so that a second run changes nothing. What to do is decided from what the engine has
-//! ([`plan`]); the client knows the ways to an engine: unix sockets, TLS, ssh, contexts.
+//! (`plan`); the client knows the ways to an engine: unix sockets, TLS, ssh, contexts.
 
 mod arguments;
 mod plan;
@@ -43,7 +43,7 @@ fn bring(target: &Target, arguments: &Arguments) -> Result<Vec<Step>, EngineErro
     for step in &steps {
         if let Err(error) = docker.take(step) {
             // Better what was there than nothing; the error is the one to tell.
-            if steps.first() == Some(&Step::Disable) {
+            if steps.first() == Some(&Step::Disable) && *step != Step::Enable {
                 let _ = docker.take(&Step::Enable);
             }
             return Err(error);

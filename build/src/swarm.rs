@@ -2,8 +2,8 @@
 //!
 //! Job: create, update, roll back, re-create and remove the service, each through to the moment when
 //! every node does what it should, or to the reason why one does not. The docker client has no words
-//! for such services, so this speaks to the API of a manager ([`manager`]); whether a node runs the
-//! plugin is decided from what the manager says, without asking anybody ([`check`]).
+//! for such services, so this speaks to the API of a manager (`manager`); whether a node runs the
+//! plugin is decided from what the manager says, without asking anybody (`check`).
 
 mod arguments;
 mod check;
@@ -15,13 +15,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::api::Api;
-use crate::assignment::Assignment;
+use crate::assignment::{self, Assignment};
 use crate::engine::{limited, output};
 pub(crate) use arguments::HELP;
 pub use arguments::{Action, Arguments};
 use check::{READY, Report, Standing};
 pub use error::SwarmError;
-use manager::{Manager, Plugin, Service, Task};
+pub use manager::Plugin;
+use manager::{Manager, Service, Task};
 
 /// Between two looks at the tasks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -59,10 +60,14 @@ pub fn run(arguments: &Arguments, say: &mut dyn FnMut(&str)) -> Result<(), Swarm
             let plugin = service.target().plugin_spec;
             let plugin = Plugin { env: changed(plugin.env, settings), ..plugin };
             // Before anything is taken away.
+            if let Some(problem) = assignment::problem(&plugin.env) {
+                return Err(SwarmError::Settings { problem });
+            }
             let privileges = manager.privileges(&plugin.remote)?;
             // A node that is away, or slow, gets it when it is done with the old one.
-            remove(&manager, &service, deadline)?;
-            manager.create(name, &plugin, &privileges)?;
+            remove(&manager, &service, deadline)
+                .and_then(|_| manager.create(name, &plugin, &privileges))
+                .map_err(|cause| SwarmError::NotCreatedAgain { cause: Box::new(cause), plugin })?;
         }
         Action::Rollback => manager.roll_back(&manager.get(name)?)?,
         Action::Remove => {

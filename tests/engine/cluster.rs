@@ -1,5 +1,8 @@
 //! Three engines in namespaces of their own, with a network between them and a registry in it.
 
+mod everywhere;
+mod swarm;
+
 use crate::lab::Lab;
 use crate::registry::Registry;
 use crate::release::Release;
@@ -22,9 +25,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn start(flags: &'static [&str]) -> Option<Self> {
-        let start = move |release| Lab::start_on(release, &[&[REGISTRIES], flags].concat());
-        let started = RELEASES.map(|release| thread::spawn(move || start(release)));
+    /// Each engine has flags of its own.
+    pub(crate) fn start(flags: [&'static [&'static str]; 3]) -> Option<Self> {
+        let start = |(release, flags): (Release, &'static [_])| {
+            thread::spawn(move || Lab::start_on(release, &[&[REGISTRIES], flags].concat()))
+        };
+        let started: Vec<_> = RELEASES.into_iter().zip(flags).map(start).collect();
         let mut labs = Vec::new();
         for started in started {
             labs.push(started.join().expect("an engine that starts")?);

@@ -30,12 +30,10 @@ mod receiver;
 mod release;
 
 mod distribution;
-mod everywhere;
 mod flow;
 mod image;
 mod lifecycle;
 mod logging;
 mod private_engine;
 mod rights;
-mod swarm;
 mod upgrade;

@@ -36,8 +36,8 @@ plugin-builder swarm status
     --seconds N      how long to wait for the nodes (120)
 
 All but `rm` end with a line for each node, and with exit code 0 only if every node runs the plugin.
-To create services the manager needs \"experimental\": true in its daemon.json. `docker service ls` does
-not show them. See docs/swarm.md.
+Every node needs \"experimental\": true in its daemon.json. `docker service ls` does not show plugin
+services. See docs/swarm.md.
 ";
 
 /// What to do.

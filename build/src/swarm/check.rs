@@ -28,7 +28,11 @@ pub(super) enum Standing {
 }
 
 /// What a person can do about a failure, by a part of what the engine says.
-const ADVICE: [(&str, &str); 5] = [
+const ADVICE: [(&str, &str); 6] = [
+    (
+        "only supported in experimental",
+        "put \"experimental\": true into that engine's /etc/docker/daemon.json and restart it; every node needs it",
+    ),
     (
         "plugin already exists",
         "there it was installed by hand, or by another service: `docker plugin rm --force` it on that node; Swarm tries again",

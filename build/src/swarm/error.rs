@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::manager::Plugin;
 use crate::engine::EngineError;
 
 /// Why the swarm is not as it was asked for.
@@ -58,6 +59,18 @@ pub enum SwarmError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// The settings that a service has and those that were to change do not go together.
+    Settings {
+        /// What the plugin would say.
+        problem: String,
+    },
+    /// A service was removed for other settings, and is not there again.
+    NotCreatedAgain {
+        /// Why.
+        cause: Box<SwarmError>,
+        /// Its reference and its settings.
+        plugin: Plugin,
+    },
     /// Nodes have not confirmed that the service is gone.
     NotRemoved {
         /// How many tasks are left.
@@ -89,7 +102,7 @@ impl fmt::Display for SwarmError {
             Self::NotExperimental => write!(
                 out,
                 "this manager takes no plugin services: put \"experimental\": true into its /etc/docker/daemon.json and \
-                 restart it (the other nodes do not need it), or use `plugin-builder install-everywhere`"
+                 restart it, as every node needs it, or use `plugin-builder install-everywhere`"
             ),
             Self::NoPlugin { reference } => write!(
                 out,
@@ -109,6 +122,12 @@ impl fmt::Display for SwarmError {
             Self::Answer { attempt, source } => {
                 write!(out, "cannot {attempt}: the answer cannot be read: {source}")
             }
+            Self::Settings { problem } => problem.fmt(out),
+            Self::NotCreatedAgain { cause, plugin: Plugin { remote, env } } => {
+                write!(out, "{cause}\nthe service may be gone; `swarm create {remote}")?;
+                env.iter().try_for_each(|entry| write!(out, " '{entry}'"))?;
+                write!(out, "` makes it")
+            }
             Self::NotRemoved { tasks } => write!(
                 out,
                 "the service is removed, but {tasks} of its tasks are not confirmed to be gone: a node that is away \
@@ -124,6 +143,7 @@ impl std::error::Error for SwarmError {
         match self {
             Self::Engine(error) => Some(error),
             Self::Answer { source, .. } => Some(source),
+            Self::NotCreatedAgain { cause, .. } => Some(cause),
             _ => None,
         }
     }
@@ -132,5 +152,21 @@ impl std::error::Error for SwarmError {
 impl From<EngineError> for SwarmError {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_is_gone_can_be_made_again_by_a_command() {
+        let plugin = Plugin { remote: "a:1".to_owned(), env: vec!["TAGS=b:c".to_owned()] };
+        let cause = Box::new(SwarmError::NotExperimental);
+        let error = SwarmError::NotCreatedAgain { cause, plugin }.to_string();
+        assert!(
+            error.ends_with("\nthe service may be gone; `swarm create a:1 'TAGS=b:c'` makes it"),
+            "{error}"
+        );
     }
 }

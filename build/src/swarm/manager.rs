@@ -25,10 +25,11 @@ pub(super) struct Manager {
 /// What a service brings to each node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub(super) struct Plugin {
-    pub(super) remote: String,
+pub struct Plugin {
+    /// Its reference in a registry.
+    pub remote: String,
     /// Each `NAME=VALUE`.
-    pub(super) env: Vec<String>,
+    pub env: Vec<String>,
 }
 
 /// A plugin service.
@@ -182,7 +183,7 @@ impl Manager {
         Err(SwarmError::NotManager { managers: managers.collect() })
     }
 
-    /// Creating plugin services is the only thing that needs it.
+    /// A manager that is not takes no new plugin service; a worker that is not fails its task.
     pub(super) fn must_be_experimental(&self) -> Result<(), SwarmError> {
         if self.is_experimental { Ok(()) } else { Err(SwarmError::NotExperimental) }
     }

@@ -21,7 +21,7 @@ fn processes(cluster: &Cluster) -> Vec<Option<i32>> {
 
 #[test]
 fn engines_get_what_they_lack_and_keep_what_they_have() {
-    let Some(mut cluster) = Cluster::start(&[]) else { return };
+    let Some(mut cluster) = Cluster::start([&[]; 3]) else { return };
     let [one, two] = ["one", "two"].map(|tag| publish(&cluster.labs[0], &cluster.registry, tag, |_| ()));
     let folder = process::folder();
     let (client, socket) = (folder.path().join("client"), folder.path().join("socket"));

@@ -3,12 +3,16 @@
 use crate::cluster::{Cluster, plugin_builder};
 use crate::edition::publish;
 use crate::lab::Lab;
+use crate::metrics::samples;
 use crate::receiver::Receiver;
+use crate::release::Release;
 use plugin_builder::NAME;
 use plugin_builder::api::{Api, Body};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::thread;
 
 const CPUS: &str = "docker.engine_daemon_engine_cpus_cpus";
+const EXPERIMENTAL: &[&str] = &["--experimental"];
 /// Where the plugin sends to unless it is told.
 const STATSD_PORT: u16 = 8125;
 
@@ -53,9 +57,29 @@ fn check_plugins(cluster: &Cluster, reference: &str, settings: &[&str]) {
     }
 }
 
+/// What an engine has counted of calls, less what has arrived.
+fn outstanding(lab: &Lab, receiver: &Receiver) -> f64 {
+    const ENGINES: &str = "docker.engine_daemon_host_info_functions_seconds_count.function.system_info";
+    const OURS: &str = "docker.engine_daemon_host_info_functions_seconds.count:";
+    let engines = samples(&lab.engine.metrics().unwrap(), "engine_daemon_host_info", &["histogram"])[ENGINES];
+    let lines = receiver.lines().into_iter().filter(|line| line.ends_with("|c|#function:system_info"));
+    let counts = lines.filter_map(|line| line.strip_prefix(OURS)?.split('|').next()?.parse::<f64>().ok());
+    engines - counts.sum::<f64>()
+}
+
+/// As `outstanding`, once all that is due has arrived: the least over some scrapes.
+fn settled(lab: &Lab, receiver: &Receiver) -> f64 {
+    let scrapes = receiver.count(CPUS);
+    let mut least = f64::INFINITY;
+    lab.wait_for("scrapes", || {
+        least = least.min(outstanding(lab, receiver));
+        (receiver.count(CPUS) > scrapes + 3).then_some(least)
+    })
+}
+
 #[test]
 fn a_swarm_runs_the_plugin_on_every_node() {
-    let Some(mut cluster) = Cluster::start(&["--experimental"]) else { return };
+    let Some(mut cluster) = Cluster::start([EXPERIMENTAL; 3]) else { return };
     fails(cluster.manager(), &["status"], &["in no swarm", "docker swarm init"]);
     cluster.form_swarm();
     cluster.join_swarm(1);
@@ -87,9 +111,23 @@ fn a_swarm_runs_the_plugin_on_every_node() {
     check_plugins(&cluster, &one, &["INTERVAL=500ms"]);
     await_metrics(&cluster);
 
-    let said = works(cluster.manager(), &["update", &two]);
-    assert!(said.contains("network [\"host\"] mount [\"/sys/module\"]"), "{said}");
+    // What engines count while the plugin goes from one version to the other arrives as well.
+    let nodes = || cluster.labs.iter().zip(&receivers);
+    let before: Vec<_> = nodes().map(|(lab, receiver)| settled(lab, receiver)).collect();
+    let host = cluster.manager().engine.docker_host();
+    let update = ["swarm", "update", &two];
+    let (is_ok, said) = thread::scope(|scope| {
+        let update = scope.spawn(|| plugin_builder(&update, &[("DOCKER_HOST", &host)]));
+        while !update.is_finished() {
+            cluster.labs.iter().for_each(|lab| drop(lab.get("/v1.41/info")));
+        }
+        update.join().unwrap()
+    });
+    assert!(is_ok && said.contains("network [\"host\"] mount [\"/sys/module\"]"), "{said}");
     check_plugins(&cluster, &two, &["INTERVAL=500ms"]);
+    for ((lab, receiver), before) in nodes().zip(before) {
+        lab.wait_for("balance", || (outstanding(lab, receiver) == before).then_some(()));
+    }
 
     // A lost node is named, and comes back to what the others have been taken to meanwhile.
     cluster.labs[1].engine.kill_daemon().unwrap();
@@ -119,7 +157,10 @@ fn a_swarm_runs_the_plugin_on_every_node() {
     works(cluster.manager(), &["rollback"]);
     check_plugins(&cluster, &two, &["INTERVAL=500ms"]);
 
-    works(cluster.manager(), &["set", "TAGS=from:swarm"]);
+    works(cluster.manager(), &["set", "TAGS=from:swarm", "HISTOGRAMS=distributions"]);
+    // Wrong only together with what is set already.
+    fails(cluster.manager(), &["set", "STATSD_FORMAT=etsy"], &["HISTOGRAMS: got \"distributions\""]);
+    works(cluster.manager(), &["status"]);
     check_plugins(&cluster, &two, &["INTERVAL=500ms", "TAGS=from:swarm"]);
     for (lab, receiver) in cluster.labs.iter().zip(&receivers) {
         let is_tagged = |line: &String| line.starts_with(CPUS) && line.ends_with("#from:swarm");
@@ -135,7 +176,7 @@ fn a_swarm_runs_the_plugin_on_every_node() {
 /// A service that was made by other means, with a key that engines document and ignore.
 #[test]
 fn a_service_without_privileges_is_told_and_mended() {
-    let Some(cluster) = Cluster::start(&["--experimental"]) else { return };
+    let Some(cluster) = Cluster::start([EXPERIMENTAL; 3]) else { return };
     cluster.form_swarm();
     (1..cluster.labs.len()).for_each(|number| cluster.join_swarm(number));
     let one = publish(cluster.manager(), &cluster.registry, "one", |_| ());
@@ -153,11 +194,39 @@ fn a_service_without_privileges_is_told_and_mended() {
     );
     works(cluster.manager(), &["update", &one]);
     check_plugins(&cluster, &one, &[]);
+
+    // Another edition under the same reference.
+    let describe = |config: &mut Value| config["description"] = "another".into();
+    publish(cluster.manager(), &cluster.registry, "one", describe);
+    works(cluster.manager(), &["update", &one]);
+    for lab in &cluster.labs {
+        let description = lab.docker(&["plugin", "inspect", "--format", "{{.Config.Description}}", NAME]);
+        assert_eq!(description.trim(), "another");
+    }
+}
+
+#[test]
+fn workers_that_are_not_experimental_are_named() {
+    let Some(cluster) = Cluster::start([EXPERIMENTAL, &[], &[]]) else { return };
+    cluster.form_swarm();
+    (1..cluster.labs.len()).for_each(|number| cluster.join_swarm(number));
+    let one = publish(cluster.manager(), &cluster.registry, "one", |_| ());
+    let reason = "runtime type \"plugin\" only supported in experimental\n       put \"experimental\": true";
+    let workers = ["10.77.0.2", "10.77.0.3"].map(|address| format!("{address}: {reason}"));
+    let reasons = ["10.77.0.1: runs it", &workers[0], &workers[1], "1 of 3 nodes"];
+    fails(cluster.manager(), &["create", &one], &reasons);
 }
 
 #[test]
 fn a_manager_that_is_not_experimental_says_what_to_do() {
-    let Some(lab) = Lab::start() else { return };
+    const TCP: &str = "tcp://127.0.0.1:2375";
+    let flags = ["--tls=false", &format!("--host={TCP}")];
+    let Some(lab) = Lab::start_on(Release::Installed, &flags) else { return };
     lab.docker(&["swarm", "init", "--advertise-addr=127.0.0.1"]);
-    fails(&lab, &["create", "127.0.0.1:5000/a:1"], &["\"experimental\": true", "install-everywhere"]);
+    let reasons = ["\"experimental\": true", "install-everywhere"];
+    fails(&lab, &["create", "127.0.0.1:5000/a:1"], &reasons);
+    let mut by_tcp = lab.engine.netns_command(env!("CARGO_BIN_EXE_plugin-builder"));
+    let output = by_tcp.args(["swarm", "create", "127.0.0.1:5000/a:1", "--host", TCP]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
 }
