@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Pushes an edition under this tag and returns its reference; the engine does not keep it.
 ///
-/// An engine does not take the same rootfs twice, so each has a file that is called as the tag.
+/// An engine does not take the same rootfs twice, so each has a file with another text.
 pub(crate) fn publish(
     lab: &Lab,
     registry: &Registry,
@@ -21,7 +21,7 @@ pub(crate) fn publish(
     let edition = folder.path().join("edition");
     let copied = Command::new("cp").arg("-a").arg(plugin_folder()).arg(&edition).status();
     assert!(copied.is_ok_and(|status| status.success()));
-    fs::write(edition.join("rootfs").join(tag), "").unwrap();
+    fs::write(edition.join("rootfs/edition"), edition.to_str().unwrap()).unwrap();
     change(&edition.join("config.json"), change_config);
     let reference = registry.reference(&format!("docker-metrics-statsd:{tag}"));
     lab.docker(&["plugin", "create", &reference, edition.to_str().unwrap()]);

@@ -46,13 +46,18 @@ fn a_mount_that_an_upgrade_dropped_is_named_until_it_is_set_again(release: Relea
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
     server.set_nonblocking(true).unwrap();
-    let arrives = || {
+    let arrives = |name: &str| {
         let mut datagram = [0; 16384];
-        lab.wait_for("datagram", || server.recv(&mut datagram).ok());
+        lab.wait_for(name, || {
+            let length = server.recv(&mut datagram).ok()?;
+            let text = std::str::from_utf8(&datagram[..length]).unwrap();
+            text.lines().find(|line| line.starts_with(name)).map(str::to_owned)
+        })
     };
     let mount = format!("datadog_socket.source={}", folder.path().display());
+    lab.import_busybox();
     install(&lab, &old, &[SOCKET, "INTERVAL=200ms", &mount]);
-    arrives();
+    arrives(CPUS);
     assert_eq!(said(&lab, "datadog_socket"), [""; 0]);
 
     lab.docker(&["plugin", "disable", PLUGIN]);
@@ -71,11 +76,13 @@ fn a_mount_that_an_upgrade_dropped_is_named_until_it_is_set_again(release: Relea
     assert!(words.contains(&format!("WRONG  mount: {MISSING}\n       docker plugin disable")), "{words}");
     assert_eq!(output.status.code(), Some(1));
 
+    lab.run_containers(2);
     lab.docker(&["plugin", "disable", PLUGIN]);
     lab.docker(&["plugin", "set", PLUGIN, &mount]);
     while server.recv(&mut [0; 16384]).is_ok() {}
     lab.docker(&["plugin", "enable", PLUGIN]);
-    arrives();
+    let count = "docker.engine_daemon_container_actions_seconds.count:";
+    assert_eq!(arrives(count), format!("{count}2|c|#action:create"), "what was counted meanwhile");
     assert_eq!(said(&lab, MISSING), [line]);
 }
 
