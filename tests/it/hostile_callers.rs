@@ -83,9 +83,9 @@ fn a_thousand_hostile_connections_do_not_keep_the_engine_waiting() {
         open_max = open_max.max(descriptors(plugin.id()));
     }
     let took = plugin.start_metrics();
-    // Those before it are served in groups, each for its time; twice that, for a machine that does much else.
+    // Those before it are served in groups, each for its time; five times that, for a machine that does much else.
     let groups = u32::try_from(CROWD.div_ceil(CONNECTIONS_MAX)).unwrap();
-    assert!(took < groups * SERVED_TIME_MIN * 2, "{took:?}");
+    assert!(took < groups * SERVED_TIME_MIN * 5, "{took:?}");
     open_max = open_max.max(descriptors(plugin.id()));
     assert!(open_max <= before + CONNECTIONS_MAX + 2, "{open_max} descriptors, {before} before");
     // A head and a body of each, and what is read at once.
@@ -93,7 +93,7 @@ fn a_thousand_hostile_connections_do_not_keep_the_engine_waiting() {
     assert!(grown < CONNECTIONS_MAX * 128 * 1024, "{grown} bytes");
     drop(crowd);
     wait_until("nothing is left of them", || descriptors(plugin.id()) <= before);
-    assert!(plugin.start_metrics() < Duration::from_secs(1));
+    assert!(plugin.start_metrics() < Duration::from_secs(5));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_peer_that_never_pauses_does_not_keep_the_engine_waiting() {
         bytes
     });
     for _ in 0..20 {
-        assert!(plugin.start_metrics() < Duration::from_secs(2));
+        assert!(plugin.start_metrics() < Duration::from_secs(5));
     }
     drop(plugin);
     assert!(reader.join().unwrap() > 0, "it was served too");

@@ -135,7 +135,7 @@ fn no_bad_answer_costs_a_count_or_much_of_the_machine() {
     for (number, times) in times.windows(2).enumerate() {
         // The limit, and more for a machine that does much else.
         let time = times[1] - times[0];
-        assert!(time < Duration::from_millis(1500), "scrape {number} took {time:?}");
+        assert!(time < Duration::from_secs(3), "scrape {number} took {time:?}");
     }
     let peak = peak_bytes(bench.agent.0.id());
     assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes");
