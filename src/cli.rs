@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::convert::Start;
 use crate::listen::{self, Bound, ListenAddr, Listener, Watch};
 use crate::privileges::{Reach, confine};
+use crate::timer::block_on;
 use arguments::{Command, Show, parse};
 use error::CliError;
 
@@ -60,7 +61,7 @@ fn listen(show: Show, address: &ListenAddr) -> Result<(), CliError> {
     // Binding may need them: a port below 1024, somebody else's folder. What arrives is read without.
     let _ = confine(&Reach::default());
     let listener = Listener::new(bound).map_err(failed)?;
-    let shown = smol::block_on(async {
+    let shown = block_on(async {
         match show {
             Show::Lines(form) => listen::print(listener, form, &mut io::stdout().lock()).await,
             Show::Summary => Watch::new(listener, format!("listening on {address}")).run().await,

@@ -9,9 +9,9 @@ mod delivery;
 mod health;
 
 use std::fmt;
+use std::future::pending;
 use std::time::{Duration, Instant, SystemTime};
 
-use async_io::Timer;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 
@@ -23,6 +23,7 @@ use crate::scrape::{ScrapeError, Scraper};
 use crate::series::OWED_BYTES_MAX;
 use crate::sink::{SendError, Sink};
 use crate::state::StateFile;
+use crate::timer::Timer;
 use crate::vitals::{Attempt, Count, Now, Status, Vitals};
 use delivery::{Bounds, Traffic, send};
 use health::{Health, News};
@@ -528,7 +529,7 @@ fn delivery_time(interval: Duration) -> Duration {
 async fn tick(due: Option<Instant>) -> Event {
     match due {
         Some(due) => Timer::at(due).await,
-        None => Timer::never().await,
-    };
+        None => pending().await,
+    }
     Event::Tick
 }

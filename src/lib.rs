@@ -27,7 +27,7 @@
 //! | [`mount`] | whether the plugin's only mount is set |
 //! | [`privileges`] | what the process gives up when it has started |
 //! | [`boot`] | when this machine was booted |
-//! | [`limit`] | a time limit is a race |
+//! | [`timer`], [`limit`] | the thread's own timers; a time limit is a race |
 //! | [`listen`] | a StatsD listener for people |
 //! | [`log`] | bounded lines for the engine's log |
 
@@ -55,5 +55,6 @@ pub mod series;
 pub mod sink;
 pub mod state;
 pub mod statsd;
+pub mod timer;
 pub mod vitals;
 pub mod wide;

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use async_io::Timer;
 use smol::future::FutureExt;
+
+use crate::timer::Timer;
 
 /// `work`, or `None` once `limit` has passed. Work that is ready wins.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {

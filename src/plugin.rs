@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use async_io::Timer;
 use async_net::unix::{UnixListener, UnixStream};
 use smol::channel::Receiver;
 use smol::{LocalExecutor, Task};
 
 use crate::http::server;
 use crate::limit::within;
+use crate::timer::Timer;
 pub use protocol::Call;
 
 /// Where the engine looks for the plugin's socket, in the plugin's rootfs: `interface.socket` of
@@ -94,9 +94,7 @@ where
                 });
                 open.push(Connection { task, since: Instant::now(), is_called });
             }
-            Err(_) => {
-                Timer::after(ACCEPT_PAUSE).await;
-            }
+            Err(_) => Timer::after(ACCEPT_PAUSE).await,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::privileges::{Reach, confine};
 use crate::resolve::resolve;
 use crate::scrape::{ScrapeError, scrape};
 use crate::sink::{REFUSAL_TIME_MAX, SendError, Sink};
+use crate::timer::block_on;
 
 /// A line that is no metric: what a server skips.
 const EMPTY_LINE: &[u8] = b"\n";
@@ -36,7 +37,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), CliError> {
     let Settings { statsd_addr, scrape_addr, .. } = settings;
     let is_mount_missing = mount::is_missing(statsd_addr);
     let confined = confine(&Reach::of(settings));
-    smol::block_on(async {
+    block_on(async {
         report("settings", Ok(in_force()))?;
         if is_mount_missing {
             report("mount", Err(Wrong { problem: mount::PROBLEM.to_owned(), advice: mount::ADVICE }))?;

@@ -12,7 +12,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_io::Timer;
 use async_signal::Signal;
 use smol::LocalExecutor;
 use smol::channel::bounded;
@@ -25,6 +24,7 @@ use crate::config::{INTERVAL, LOG_LEVEL, SCRAPE_ADDR, STATSD_ADDR};
 use crate::listen::{Bound, ListenAddr, Listener, Watch};
 use crate::log::Log;
 use crate::privileges::{Reach, confine};
+use crate::timer::{Timer, block_on};
 use engine::Engine;
 
 /// Between scrapes, unless it is set: something is to be seen at once.
@@ -55,7 +55,7 @@ pub(super) fn demo(limit: Option<Duration>) -> Result<(), CliError> {
     let _ = confine(&Reach::of(&settings).and_change(std::env::temp_dir()));
     let log = Log::new(&settings);
     let executor = LocalExecutor::new();
-    let metrics = smol::block_on(executor.run(async {
+    let metrics = block_on(executor.run(async {
         let engine = Engine::bind(&scraped).map_err(failed("serve the stand-in engine"))?;
         let listener =
             Bound::at(&ListenAddr::Unixgram(statsd)).and_then(Listener::new).map_err(failed("listen"))?;

@@ -1,8 +1,8 @@
 //! The two commands that scrape: wiring of the parts on one thread.
 //!
-//! The thread runs tasks and nothing else: `smol::block_on` would have it take turns with async-io's own
-//! thread at waiting for sockets, and each turn costs switches of threads (a third of the CPU time of a
-//! scrape). That thread is started with the first socket, whoever waits.
+//! The thread runs tasks and keeps its timers ([`crate::timer`]), and leaves sockets to async-io's own thread:
+//! `smol::block_on` would have them take turns at waiting for sockets, and each turn costs switches of
+//! threads. That thread is started with the first socket, whoever waits, and sleeps through a usual scrape.
 
 use std::path::Path;
 
@@ -20,6 +20,7 @@ use crate::mount;
 use crate::plugin::{self, Call};
 use crate::privileges::{Confined, Reach, confine};
 use crate::state::{self, StateFile};
+use crate::timer::block_on;
 
 /// Events that wait for the collector: a call of the engine each, and the engine makes five at most.
 pub(super) const EVENTS_MAX: usize = 16;
@@ -33,7 +34,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
     // Before anything that starts a thread.
     let confined = confine(&Reach::of(settings).and_change(PLUGIN_FOLDER));
     let executor = LocalExecutor::new();
-    smol::future::block_on(executor.run(async {
+    block_on(executor.run(async {
         // First of all: the engine gives up on a plugin that does not listen.
         let listener = plugin::bind(Path::new(plugin::SOCKET)).map_err(CliError::Bind)?;
         let (events, queue) = bounded(EVENTS_MAX);
@@ -71,7 +72,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
 pub(super) fn agent(settings: &Settings) -> Result<(), CliError> {
     let confined = confine(&Reach::of(settings));
     let executor = LocalExecutor::new();
-    smol::future::block_on(executor.run(async {
+    block_on(executor.run(async {
         let (events, queue) = bounded(EVENTS_MAX);
         watch_signals(&executor, events.clone(), &[Signal::Term, Signal::Int])?;
         // The queue is empty and its other end is held below.

@@ -4,13 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use async_io::Timer;
 use smol::channel::Receiver;
 
 use super::Event;
 use crate::convert::Converter;
 use crate::limit::within;
 use crate::sink::{SendError, Sink};
+use crate::timer::Timer;
 use crate::vitals::Vitals;
 
 /// Pauses between bursts of datagrams take this part of an interval, or of the time left, at most.

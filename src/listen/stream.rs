@@ -3,12 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use async_io::Timer;
 use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::io::{AsyncRead, AsyncReadExt};
 
 use super::socket::DATAGRAM_BYTES_MAX;
+use crate::timer::Timer;
 
 /// Connections read at once; others wait until one of these ends.
 const CONNECTIONS_MAX: usize = 16;
@@ -72,9 +72,7 @@ async fn serve<S: AsyncRead + Unpin>(
                     Framing::Lengths => frames(stream, &pieces).await,
                 };
             }
-            Err(_) => {
-                Timer::after(ACCEPT_PAUSE).await;
-            }
+            Err(_) => Timer::after(ACCEPT_PAUSE).await,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use async_io::Timer;
 use rustix::termios::tcgetwinsize;
 use smol::future::FutureExt;
 
@@ -12,6 +11,7 @@ use super::Listener;
 use super::socket::Datagram;
 use super::summary::Summary;
 use super::table::{self, Size};
+use crate::timer::Timer;
 
 /// How often a terminal is drawn.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(500);

@@ -8,9 +8,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use async_io::Timer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr, write};
+
+use crate::timer::Timer;
 
 /// How soon a full pipe is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(10);
@@ -22,7 +23,7 @@ pub(super) async fn send(out: impl AsFd, datagram: &[u8]) -> io::Result<()> {
     while !rest.is_empty() {
         match write_if_room(&out, rest)? {
             Some(count) => rest = rest.get(count..).unwrap_or_default(),
-            None => drop(Timer::after(FULL_RETRY).await),
+            None => Timer::after(FULL_RETRY).await,
         }
     }
     Ok(())
@@ -50,9 +51,10 @@ mod tests {
     use super::*;
     use crate::config::STDOUT_PACKET_BYTES_MAX;
     use crate::limit::within;
+    use crate::timer::block_on;
 
     fn send_in_time(out: impl AsFd, datagram: &[u8]) -> Option<io::Result<()>> {
-        smol::block_on(within(3 * FULL_RETRY, send(out, datagram)))
+        block_on(within(3 * FULL_RETRY, send(out, datagram)))
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use docker_metrics_statsd::config::ScrapeAddr;
 use docker_metrics_statsd::scrape::{BODY_BYTES_MAX, Scraper, scrape};
+use docker_metrics_statsd::timer::block_on;
 
 use crate::endpoint::{Endpoint, Piece, at_once, chunked, later};
 
@@ -24,7 +25,7 @@ fn scraped_within(
     let endpoint = Endpoint::start(pieces);
     let address = ScrapeAddr::Unix { socket: endpoint.socket(), path: "/metrics".to_owned() };
     let mut body = Vec::new();
-    let scraped = smol::block_on(scrape(&address, limit, |piece| body.extend_from_slice(piece)));
+    let scraped = block_on(scrape(&address, limit, |piece| body.extend_from_slice(piece)));
     scraped.map(|()| body).map_err(|error| error.to_string())
 }
 
@@ -75,7 +76,7 @@ fn each_scrape_sends_the_same_request_and_closes_its_connection() {
     let mut scraper = Scraper::new(ScrapeAddr::Unix { socket, path: "/metrics".to_owned() });
     for _ in 0..2 {
         let mut body = Vec::new();
-        smol::block_on(scraper.scrape(LIMIT, |piece| body.extend_from_slice(piece))).unwrap();
+        block_on(scraper.scrape(LIMIT, |piece| body.extend_from_slice(piece))).unwrap();
         assert_eq!(body, b"a 1\n");
     }
     server.join().unwrap();
@@ -175,7 +176,7 @@ fn a_missing_and_a_stale_socket_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let address =
         |name: &str| ScrapeAddr::Unix { socket: folder.path().join(name), path: "/metrics".to_owned() };
-    let error = |name: &str| smol::block_on(scrape(&address(name), LIMIT, |_| {})).unwrap_err().to_string();
+    let error = |name: &str| block_on(scrape(&address(name), LIMIT, |_| {})).unwrap_err().to_string();
     assert!(error("missing").starts_with("cannot connect: No such file"));
     drop(std::os::unix::net::UnixListener::bind(folder.path().join("stale")).unwrap());
     assert!(error("stale").starts_with("cannot connect: Connection refused"));

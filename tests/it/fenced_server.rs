@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use docker_metrics_statsd::http::server::{ANSWER_TIME_MAX, BODY_BYTES_MAX, IDLE_TIME_MAX};
 use docker_metrics_statsd::plugin::{self, Call};
+use docker_metrics_statsd::timer::block_on;
 use smol::LocalExecutor;
 use tempfile::TempDir;
 
@@ -29,7 +30,7 @@ impl Plugin {
         std::thread::spawn(move || {
             let executor = Rc::new(LocalExecutor::new());
             let failing = RefCell::new(false);
-            smol::block_on(executor.run(async {
+            block_on(executor.run(async {
                 let listener = plugin::bind(&path).unwrap();
                 ready.send(()).unwrap();
                 // A StopMetrics makes the next StartMetrics fail.
@@ -291,7 +292,7 @@ fn a_socket_left_behind_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plugin.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    smol::block_on(async { plugin::bind(&path) }).unwrap();
+    block_on(async { plugin::bind(&path) }).unwrap();
     let error = plugin::bind(Path::new("/proc/none/plugin.sock")).unwrap_err().to_string();
     assert!(error.starts_with("cannot serve the plugin's socket /proc/none/plugin.sock: "), "{error}");
 }

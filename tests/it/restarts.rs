@@ -12,6 +12,7 @@ use docker_metrics_statsd::collector::{Collector, Event};
 use docker_metrics_statsd::config::Settings;
 use docker_metrics_statsd::log::Log;
 use docker_metrics_statsd::state::StateFile;
+use docker_metrics_statsd::timer::block_on;
 use smol::channel::{Sender, bounded};
 
 use crate::endpoint::{Endpoint, at_once, chunked};
@@ -53,7 +54,7 @@ impl Bench {
         let (events, queue) = bounded(8);
         let thread = std::thread::spawn(move || {
             let log = Log::new(&settings);
-            smol::block_on(Collector::under_engine(&settings, &log, state).run(queue));
+            block_on(Collector::under_engine(&settings, &log, state).run(queue));
         });
         events.send_blocking(Event::Start).unwrap();
         Plugin { events, thread }

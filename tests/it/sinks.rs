@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use docker_metrics_statsd::config::Settings;
 use docker_metrics_statsd::sink::{CONNECT_TIME_MAX, Pace, Sink};
+use docker_metrics_statsd::timer::block_on;
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
 fn sink(address: &str) -> Sink {
@@ -15,7 +16,7 @@ fn sink(address: &str) -> Sink {
 }
 
 fn send(sink: &mut Sink, datagram: &[u8]) -> Result<(), String> {
-    smol::block_on(sink.send(datagram)).map_err(|error| error.to_string())
+    block_on(sink.send(datagram)).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn a_name_with_an_address_that_refuses_is_reached_by_another() {
         }
         let mut sink = sink(&format!("udp://localhost:{}", address.port()));
         let reached = (0..4).any(|_| {
-            let sent = smol::block_on(async {
+            let sent = block_on(async {
                 sink.send(b"x").await?;
                 sink.confirm(Duration::from_millis(20)).await
             });
@@ -105,7 +106,7 @@ fn on_one_host_a_refusal_is_known_without_waiting() {
     let mut tcp = sink(&format!("tcp://{}", listener.local_addr().unwrap()));
     send(&mut tcp, b"1").unwrap();
     for mut sink in [udp, tcp] {
-        let confirmed = smol::block_on(smol::future::poll_once(sink.confirm(Duration::from_secs(1))));
+        let confirmed = block_on(smol::future::poll_once(sink.confirm(Duration::from_secs(1))));
         assert!(matches!(confirmed, Some(Ok(()))), "{confirmed:?}");
     }
 }
@@ -182,7 +183,7 @@ fn a_connection_that_is_reset_does_not_confirm() {
     send(&mut sink, b"a:1|c\n").unwrap();
     // Closing with unread bytes resets: the server has not seen them.
     drop(server.accept().unwrap());
-    let confirmed = smol::block_on(sink.confirm(Duration::from_secs(1)));
+    let confirmed = block_on(sink.confirm(Duration::from_secs(1)));
     assert!(confirmed.is_err(), "{confirmed:?}");
 }
 

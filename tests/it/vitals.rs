@@ -11,6 +11,7 @@ use docker_metrics_statsd::collector::{Collector, Event};
 use docker_metrics_statsd::config::Settings;
 use docker_metrics_statsd::log::Log;
 use docker_metrics_statsd::state::StateFile;
+use docker_metrics_statsd::timer::block_on;
 use smol::channel::{Sender, bounded};
 
 use crate::endpoint::{Endpoint, at_once, chunked};
@@ -57,7 +58,7 @@ impl Bench {
         let (events, queue) = bounded(8);
         let thread = std::thread::spawn(move || {
             let log = Log::new(&settings);
-            smol::block_on(Collector::under_engine(&settings, &log, state).run(queue));
+            block_on(Collector::under_engine(&settings, &log, state).run(queue));
         });
         Self { server, events, thread: Some(thread), _folder: folder }
     }

@@ -4,11 +4,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use async_io::Timer;
 use async_net::unix::UnixListener;
 
 use super::recording::Recording;
 use crate::http::server::{self, Answer};
+use crate::timer::Timer;
 
 /// Pause after a failed accept, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,9 +41,7 @@ impl Engine {
                     })
                     .await;
                 }
-                Err(_) => {
-                    Timer::after(ACCEPT_PAUSE).await;
-                }
+                Err(_) => Timer::after(ACCEPT_PAUSE).await,
             }
         }
     }
