@@ -4,15 +4,13 @@
 //! the body. A body that was cut short, an answer other than 200 and one that is too large or too late are errors, so
 //! that whoever used the pieces can rely on having had all of them.
 
+mod connection;
+
 use std::fmt;
 use std::io;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
-use async_io::Async;
 use async_net::TcpStream;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use smol::future::yield_now;
 
 use crate::config::ScrapeAddr;
@@ -20,6 +18,7 @@ use crate::http::client::{Get, GetError, Pieces};
 use crate::limit::within;
 use crate::privileges;
 use crate::resolve::resolve;
+use connection::Connection;
 
 /// The largest body: about two million samples. An engine's is 33 to 240 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -96,7 +95,7 @@ impl Scraper {
         };
         let answer = match &self.address {
             ScrapeAddr::Unix { socket, .. } => {
-                request.send(connect_unix(socket).map_err(ScrapeError::Connect)?).await
+                request.send(Connection::open(socket).map_err(ScrapeError::Connect)?).await
             }
             ScrapeAddr::Tcp { address, .. } => {
                 let addresses = resolve(address).await.map_err(ScrapeError::Connect)?;
@@ -126,15 +125,6 @@ fn url(address: &ScrapeAddr) -> String {
         ScrapeAddr::Unix { path, .. } => format!("http://localhost{path}"),
         ScrapeAddr::Tcp { address, path } => format!("http://{address}{path}"),
     }
-}
-
-/// A unix socket connects or refuses at once (EAGAIN if too many wait for the server), so nothing has to
-/// be waited for: a wait costs two switches of threads.
-fn connect_unix(path: &Path) -> io::Result<Async<UnixStream>> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    connect(&socket, &SocketAddrUnix::new(path)?)?;
-    Async::new_nonblocking(UnixStream::from(socket))
 }
 
 async fn whole_body(mut pieces: Pieces, mut piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {

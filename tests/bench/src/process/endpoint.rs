@@ -1,4 +1,4 @@
-//! A stand-in for an engine's metrics socket: one body after the other, at the price of a write.
+//! A stand-in for an engine's metrics socket: one body after the other, in pieces as an engine writes them.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,6 +14,13 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 const LOOK_INTERVAL: Duration = Duration::from_micros(500);
 /// The plugin's request is shorter.
 const HEAD_BYTES_MAX: usize = 4096;
+
+/// What an engine writes at once: the buffer of Go's HTTP server.
+const PIECE_BYTES: usize = 4096;
+/// What comes with it: the chunk's size and two line ends.
+const CHUNK_BYTES: usize = PIECE_BYTES - "fff\r\n\r\n".len();
+/// How long an engine is at a piece.
+const PIECE_TIME: Duration = Duration::from_micros(30);
 
 /// Waits for scrapes.
 #[derive(Debug)]
@@ -75,7 +82,16 @@ impl Scrape {
             }
             head.extend_from_slice(piece.get(..count).unwrap_or_default());
         }
-        write!(self.stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len())?;
-        self.stream.write_all(body)
+        self.stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        for chunk in body.chunks(CHUNK_BYTES) {
+            let begin = Instant::now();
+            let size = format!("{:x}\r\n", chunk.len());
+            self.stream.write_all(&[size.as_bytes(), chunk, b"\r\n"].concat())?;
+            // It is at work meanwhile, and does not sleep.
+            while begin.elapsed() < PIECE_TIME {
+                std::hint::spin_loop();
+            }
+        }
+        self.stream.write_all(b"0\r\n\r\n")
     }
 }
