@@ -17,7 +17,11 @@ use crate::resolve::resolve;
 /// A connection to a StatsD server.
 #[derive(Debug)]
 pub(super) enum Socket {
-    Udp(Async<UdpSocket>),
+    Udp {
+        socket: Async<UdpSocket>,
+        /// What [`is_this_host`] found.
+        is_local: bool,
+    },
     Unixgram(Async<UnixDatagram>),
     /// Lines, one behind the other.
     Tcp(Async<TcpStream>),
@@ -45,7 +49,7 @@ impl Socket {
     pub(super) async fn connect(address: &StatsdAddr, limit: Duration, begin: usize) -> io::Result<Self> {
         match address {
             StatsdAddr::Udp(target) => {
-                first_that_works(target, begin, async |address| connect_udp(address).map(Self::Udp)).await
+                first_that_works(target, begin, async |address| connect_udp(address)).await
             }
             StatsdAddr::Tcp(target) => {
                 first_that_works(target, begin, async |address| {
@@ -70,7 +74,7 @@ impl Socket {
     /// part of it, so it must not be used again.
     pub(super) async fn send(&mut self, datagram: &[u8]) -> Result<(), Failure> {
         match self {
-            Self::Udp(socket) => {
+            Self::Udp { socket, .. } => {
                 // A refusal that is there before the datagram was sent is that of the one before.
                 let is_earlier = |source: &io::Error| source.kind() == io::ErrorKind::ConnectionRefused;
                 let sent = socket.send(datagram).await;
@@ -101,7 +105,7 @@ impl Socket {
     /// Whether the server has closed the connection: what is written then is taken, and lost.
     pub(super) fn is_closed(&self) -> bool {
         match self {
-            Self::Udp(_) | Self::Unixgram(_) | Self::Stdout => false,
+            Self::Udp { .. } | Self::Unixgram(_) | Self::Stdout => false,
             Self::Tcp(stream) => has_ended(stream.get_ref()),
             Self::Unixstream(stream) => has_ended(stream.get_ref()),
         }
@@ -111,14 +115,12 @@ impl Socket {
     pub(super) async fn late_refusal(&self, limit: Duration) -> io::Result<()> {
         match self {
             // A refusal makes the socket readable; a server that answers does too, and has not refused.
-            Self::Udp(socket) => {
-                let udp = socket.get_ref();
-                if !is_this_host(udp.local_addr(), udp.peer_addr()) {
-                    let _ = within(limit, socket.readable()).await;
-                }
-                udp.take_error()?.map_or(Ok(()), Err)
+            Self::Udp { socket, is_local: false } => {
+                let _ = within(limit, socket.readable()).await;
+                socket.get_ref().take_error()?.map_or(Ok(()), Err)
             }
-            Self::Unixgram(_) | Self::Stdout => Ok(()),
+            // Each datagram was asked about when it was sent.
+            Self::Udp { is_local: true, .. } | Self::Unixgram(_) | Self::Stdout => Ok(()),
             Self::Tcp(stream) => {
                 let tcp = stream.get_ref();
                 if !is_this_host(tcp.local_addr(), tcp.peer_addr()) {
@@ -178,14 +180,15 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) 
     within(limit, work).await.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }
 
-fn connect_udp(address: SocketAddr) -> io::Result<Async<UdpSocket>> {
+fn connect_udp(address: SocketAddr) -> io::Result<Socket> {
     let any = match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     };
     let socket = UdpSocket::bind(any)?;
     socket.connect(address)?;
-    Async::new(socket)
+    let is_local = is_this_host(socket.local_addr(), socket.peer_addr());
+    Async::new(socket).map(|socket| Socket::Udp { socket, is_local })
 }
 
 fn connect_unixgram(path: &Path) -> io::Result<Socket> {
