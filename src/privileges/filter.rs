@@ -37,6 +37,7 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_statx,
     libc::SYS_mkdirat,
     libc::SYS_unlinkat,
+    libc::SYS_ftruncate,
     libc::SYS_renameat,
     libc::SYS_renameat2,
     // Sockets.
@@ -77,6 +78,7 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_sched_yield,
     libc::SYS_gettid,
     libc::SYS_getpid,
+    libc::SYS_geteuid,
     libc::SYS_tkill,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,

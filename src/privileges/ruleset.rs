@@ -68,6 +68,7 @@ fn restrict(reach: &Reach) -> Result<RestrictionStatus, RulesetError> {
 fn changes() -> BitFlags<AccessFs> {
     AccessFs::ReadFile
         | AccessFs::WriteFile
+        | AccessFs::Truncate
         | AccessFs::ReadDir
         | AccessFs::MakeReg
         | AccessFs::MakeSock
@@ -109,6 +110,7 @@ mod tests {
             let is_restricted = restricted(&reach);
             assert_eq!(fs::read(path("read/file")).unwrap(), b"text");
             fs::write(path("state/new"), "text").unwrap();
+            fs::File::options().write(true).open(path("state/new")).unwrap().set_len(1).unwrap();
             fs::rename(path("state/new"), path("state/file")).unwrap();
             UnixListener::bind(path("state/socket")).unwrap();
             fs::remove_file(path("state/socket")).unwrap();

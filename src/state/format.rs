@@ -53,15 +53,15 @@ impl fmt::Display for FormatError {
     }
 }
 
-/// Writes the state, a chunk at a time.
-pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) -> io::Result<()> {
+/// Writes the state, a chunk at a time; its length.
+pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) -> io::Result<u64> {
     let Snapshot { source: Source { engine, process_start, boot }, key, choice, series } = snapshot;
     let saved = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
     let (count, debts) = (series.records().count(), series.debts().len());
-    let mut out = Summed { out, chunk: Vec::with_capacity(CHUNK_BYTES), sum: 0 };
+    let mut out = Summed { out, chunk: Vec::with_capacity(CHUNK_BYTES + SUM_BYTES), sum: 0, bytes: 0 };
     out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\n").as_bytes())?;
     out.put(
         format!("engine {engine}\nstart {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes(),
@@ -92,6 +92,8 @@ struct Summed<W> {
     out: W,
     chunk: Vec<u8>,
     sum: u64,
+    /// How many were written.
+    bytes: u64,
 }
 
 impl<W: Write> Summed<W> {
@@ -103,6 +105,7 @@ impl<W: Write> Summed<W> {
             self.chunk.extend_from_slice(now);
             rest = later;
             if self.chunk.len() == CHUNK_BYTES {
+                self.sum = add(self.sum, &self.chunk);
                 self.flush()?;
             }
         }
@@ -110,15 +113,18 @@ impl<W: Write> Summed<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sum = add(self.sum, &self.chunk);
         self.out.write_all(&self.chunk)?;
+        self.bytes += self.chunk.len() as u64;
         self.chunk.clear();
         Ok(())
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    /// The last chunk goes with the line behind it.
+    fn finish(mut self) -> io::Result<u64> {
+        let sum = add(self.sum, &self.chunk);
+        self.chunk.extend_from_slice(last_line(sum).as_bytes());
         self.flush()?;
-        self.out.write_all(last_line(self.sum).as_bytes())
+        Ok(self.bytes)
     }
 }
 
