@@ -33,6 +33,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
     let is_mount_missing = mount::is_missing(&settings.statsd_addr);
     // Before anything that starts a thread.
     let confined = confine(&Reach::of(settings).and_change(PLUGIN_FOLDER));
+    let connections = LocalExecutor::new();
     let executor = LocalExecutor::new();
     block_on(executor.run(async {
         // First of all: the engine gives up on a plugin that does not listen.
@@ -59,11 +60,11 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         if !unknown.is_empty() {
             log.warn(&format!("this version has no such settings, and ignores them:{unknown}"));
         }
-        let server = plugin::serve(&executor, listener, async move |call| handle(call, &events).await);
+        let server = plugin::serve(&connections, listener, async move |call| handle(call, &events).await);
+        // A task of its own, so that it is looked at only when somebody connects.
+        executor.spawn(connections.run(server)).detach();
         let state = StateFile::new(Path::new(state::PATH));
-        let collector = Collector::under_engine(settings, &log, state);
-        // The server never ends, and is dropped with the collector.
-        smol::future::or(Box::pin(collector.run(queue)), server).await;
+        Box::pin(Collector::under_engine(settings, &log, state).run(queue)).await;
         Ok(())
     }))
 }
