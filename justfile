@@ -123,6 +123,11 @@ bench *ARGS: bench-build
 bench-process *ARGS: build bench-build
     {{ bench }} process --plugin {{ image }}/{{ name }} "$@"
 
+# CPU of the plugin and of a real engine that it scrapes, time from enable to the first datagram; needs root
+[group('measure')]
+bench-engine: plugin
+    cargo test --package plugin-builder --test engine -- --nocapture --test-threads 1 cost::
+
 # Count the instructions of a scrape, which have a limit; needs valgrind
 [group('measure')]
 bench-count: bench-build

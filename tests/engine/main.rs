@@ -29,6 +29,7 @@ mod metrics;
 mod receiver;
 mod release;
 
+mod cost;
 mod distribution;
 mod flow;
 mod image;
