@@ -9,10 +9,17 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_io::Async;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use smol::io::{AsyncRead, AsyncWrite};
+
+use crate::timer::Timer;
+
+/// How long more may come after something came that was waited for. An engine writes 4 KiB at a time, and
+/// whoever reads each is woken for each; this is less than it takes to fill the socket.
+const PIECES_PAUSE: Duration = Duration::from_millis(1);
 
 /// A connected unix socket.
 #[derive(Debug)]
@@ -20,6 +27,8 @@ pub(super) struct Connection {
     stream: UnixStream,
     /// The same socket for the reactor, once it was waited for.
     waited: Option<Async<UnixStream>>,
+    /// More may come until then.
+    pause: Option<Timer>,
 }
 
 impl Connection {
@@ -29,7 +38,7 @@ impl Connection {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         connect(&socket, &SocketAddrUnix::new(path)?)?;
-        Ok(Self { stream: UnixStream::from(socket), waited: None })
+        Ok(Self { stream: UnixStream::from(socket), waited: None, pause: None })
     }
 
     /// Does `work`, as soon as the socket is ready for it.
@@ -40,6 +49,10 @@ impl Connection {
         mut work: impl FnMut(&UnixStream) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         loop {
+            if let Some(pause) = &mut self.pause {
+                ready!(Pin::new(pause).poll(context));
+                self.pause = None;
+            }
             match work(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -48,6 +61,7 @@ impl Connection {
                         empty => empty.insert(Async::new_nonblocking(self.stream.try_clone()?)?),
                     };
                     ready!(ready(waited, context))?;
+                    self.pause = Some(Timer::after(PIECES_PAUSE));
                 }
                 done => return Poll::Ready(done),
             }
