@@ -184,7 +184,7 @@ mod tests {
         let named = |host: &str| StatsdAddr::Udp(HostPort { host: host.to_owned(), port });
         let mut sink = Sink::new(named("127.0.0.1"));
         let mut sends = |text: &[u8], host: &str| {
-            smol::block_on(sink.send(text)).unwrap();
+            crate::timer::block_on(sink.send(text)).unwrap();
             let mut buffer = [0; 10];
             assert_eq!(server.recv(&mut buffer).unwrap(), text.len());
             let long_ago = Instant::now().checked_sub(LOOKUP_AGE_MAX * 2).unwrap();
