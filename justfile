@@ -1,5 +1,5 @@
 # Every command of the project; `just` alone lists them. A recipe has at most five lines: what needs
-# more is Rust in build/.
+# more is Rust in build/. `just arch=arm64 RECIPE` builds for another architecture.
 
 set positional-arguments
 
@@ -30,6 +30,12 @@ build:
 plugin: build
     {{ builder }} image --arch {{ arch }}
     {{ builder }} sbom --arch {{ arch }}
+
+# The same for both architectures, whichever this machine has
+[group('build')]
+plugin-all:
+    {{ just_executable() }} arch=amd64 plugin
+    {{ just_executable() }} arch=arm64 plugin
 
 # Create the plugin in the engine that the docker client points at
 [group('engine')]
@@ -97,10 +103,11 @@ test-agents:
 test-engine: plugin
     cargo test --package plugin-builder --test engine
 
-# Test what was built: its size, and how a program compiled like it panics
+# Test what was built for both architectures: its size, its panics, and the other one's in an emulator
 [group('test')]
-test-binary: plugin
-    {{ builder }} binary --arch {{ arch }} --program panics --out target/panics
+test-binary: plugin-all
+    {{ builder }} binary --arch amd64 --program panics --out target/panics
+    {{ builder }} binary --arch arm64 --program panics --out target/panics
     cargo test --package plugin-builder --test binary
 
 # Run the plugin's process every 10 ms among random faults, and check every count; needs root: [--seconds N] [--seed N]

@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 TOOLS=target/tools
 PYTHON=$TOOLS/python
 LOG=target/setup.log
-MUSL="$(uname -m)-unknown-linux-musl"
+# Both architectures are built on either.
+MUSLS="x86_64-unknown-linux-musl aarch64-unknown-linux-musl"
 RUST_MIN=1.89
 JUST=1.59.0
 ZIGBUILD=0.24.0
@@ -63,6 +64,7 @@ set_up_test() {
     program socat socat
     program file file
     program valgrind valgrind
+    program qemu-x86_64-static qemu-user-static
     is_static_busybox || packages="$packages busybox-static"
     python_packages
     install_packages
@@ -187,22 +189,26 @@ set_up_deny() {
 # The ways that build/src/compile.rs tries, in its order.
 set_up_static() {
     case "${STATIC_MUSL:-}" in
-    target) set_up_target || fail "Rust has no standard library for $MUSL, and rustup could not add it" ;;
+    target) set_up_target || fail "Rust has no standard library for $MUSLS, and rustup could not add it" ;;
     zigbuild) set_up_zigbuild ;;
     '') set_up_target || set_up_zigbuild ;;
     *) fail "STATIC_MUSL=$STATIC_MUSL: takes target or zigbuild" ;;
     esac
 }
 
-has_target() { ls "$(rustc --print=target-libdir --target "$MUSL")"/libstd-*.rlib >/dev/null 2>&1; }
+has_target() {
+    for musl in $MUSLS; do
+        ls "$(rustc --print=target-libdir --target "$musl")"/libstd-*.rlib >/dev/null 2>&1 || return 1
+    done
+}
 
 set_up_target() {
     has_target && return 0
     command -v rustup >/dev/null || return 1
     has_zigbuild && [ -z "${STATIC_MUSL:-}" ] && return 1
-    say "adding the target $MUSL to Rust"
-    timeout 300 rustup target add "$MUSL" >"$LOG" 2>&1 </dev/null && has_target && return 0
-    say "rustup could not add it: $(tail -n 1 "$LOG")"
+    say "adding the targets $MUSLS to Rust"
+    timeout 300 rustup target add $MUSLS >"$LOG" 2>&1 </dev/null && has_target && return 0
+    say "rustup could not add them: $(tail -n 1 "$LOG")"
     return 1
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A scratch rootfs has no C library, so the binary brings musl along. Rust's own musl target is the
 //! short way to it; where it cannot be had, Debian's Rust compiles the standard library from its
-//! sources and zig brings musl and the linker. `build/setup.sh` installs what either needs.
+//! sources and zig brings musl and the linker. `build/setup.sh` installs what either needs. Nothing that
+//! is linked is written in C, so either way builds for both architectures without a C compiler for them.
 //!
 //! Same source, same bytes: cargo's directories and the checkout's are replaced in what the compiler
 //! records, versions come from `Cargo.lock`, and the user's own `RUSTFLAGS` are not used.
@@ -19,7 +20,7 @@ use crate::{Error, image};
 /// A way to a static binary. Displayed and parsed as in `STATIC_MUSL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Rust's musl target and the host's linker.
+    /// Rust's musl target and the host's linker; for another architecture Rust's own linker.
     Target,
     /// Debian's Rust, the standard library from source, zig as linker.
     Zigbuild,
@@ -92,9 +93,6 @@ impl Machine {
     /// What `way` lacks here for `arch`; `None`: nothing.
     fn lack(&self, way: Way, arch: Arch) -> Option<String> {
         match way {
-            Way::Target if Arch::host() != Some(arch) => {
-                Some("links for the machine's own architecture only".to_owned())
-            }
             Way::Target => (!has_standard_library(&self.rustc, arch))
                 .then(|| format!("rustc has no standard library for {}", arch.target())),
             Way::Zigbuild => zigbuild_needs().into_iter().find_map(|(file, comes_with)| {
@@ -179,7 +177,7 @@ fn compile_command(machine: &Machine, program: &str, arch: Arch, way: Way, targe
     };
     command.args(["--release", "--locked", "--package", program, "--bin", program]);
     command.args(["--target", arch.target(), "--target-dir"]).arg(target_dir);
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(machine, way).join(OsStr::new("\x1f")));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(machine, way, arch).join(OsStr::new("\x1f")));
     command
 }
 
@@ -222,13 +220,22 @@ fn zigbuild(machine: &Machine, target_dir: &Path) -> Command {
 }
 
 /// What the compiler is told beyond the profile. Of several prefixes that match, the last one counts.
-fn flags(machine: &Machine, way: Way) -> Vec<OsString> {
+fn flags(machine: &Machine, way: Way, arch: Arch) -> Vec<OsString> {
     // Not position independent: smaller, and then `file` and both ways agree on "statically linked".
     let mut flags = vec![OsString::from("-Crelocation-model=static")];
     // Relative: with an absolute path the bytes would depend on where the checkout is.
-    flags.push(format!("-Clink-arg=-Wl,-T,{LINKER_SCRIPT}").into());
-    if way == Way::Zigbuild {
-        flags.extend(["-Clink-self-contained=no", "-Ctarget-feature=+crt-static"].map(Into::into));
+    let through_compiler = format!("-Clink-arg=-Wl,-T,{LINKER_SCRIPT}").into();
+    match way {
+        Way::Target if Arch::host() == Some(arch) => flags.push(through_compiler),
+        // The machine's C compiler, which would run its linker, knows its own architecture alone.
+        Way::Target => {
+            flags.extend(["-Clinker=rust-lld", "-Clinker-flavor=ld.lld"].map(Into::into));
+            flags.push(format!("-Clink-arg=-T{LINKER_SCRIPT}").into());
+        }
+        Way::Zigbuild => {
+            flags.push(through_compiler);
+            flags.extend(["-Clink-self-contained=no", "-Ctarget-feature=+crt-static"].map(Into::into));
+        }
     }
     let mut replace = |from: &Path, to: &str| {
         let mut flag = OsString::from("--remap-path-prefix=");
@@ -317,7 +324,7 @@ mod tests {
         let machine = machine(directory.path());
         let mirror = machine.cargo_home.join("registry/src/mirror-0123");
         fs::create_dir_all(&mirror).unwrap();
-        let flags = flags(&machine, Way::Target);
+        let flags = flags(&machine, Way::Target, Arch::host().unwrap());
         let flag = |from: &Path, to| format!("--remap-path-prefix={}={to}", from.display());
         assert_eq!(
             flags,
@@ -328,6 +335,17 @@ mod tests {
                 &flag(&machine.workspace, "/source"),
                 &flag(&mirror, "/cargo/registry"),
             ]
+        );
+    }
+
+    #[test]
+    fn another_architecture_is_linked_without_its_c_compiler() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = Arch::ALL.into_iter().find(|arch| Some(*arch) != Arch::host()).unwrap();
+        let flags = flags(&machine(directory.path()), Way::Target, other);
+        assert_eq!(
+            flags[1..4],
+            ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-arg=-Tbuild/unwind.ld"]
         );
     }
 }

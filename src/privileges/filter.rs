@@ -7,7 +7,8 @@
 //!
 //! The list holds what Rust's standard library, musl, async-io and signal-hook make of this program: found
 //! by tracing the static binary in the tests of `tests/it` (`strace -f`, no `ENOSYS`), and by reading what
-//! musl does on arm64, where it was not run, and when a process aborts.
+//! musl does on arm64 and when a process aborts. On arm64 an emulator runs the plugin, without the filter,
+//! and what it calls is held against the list (`tests/binary`).
 
 mod program;
 
