@@ -47,7 +47,12 @@ plugin-create NAME=name: plugin
 plugin-enable NAME=name:
     docker plugin enable "$1"
 
-# Push the plugin to a registry; the engine must not hold it already (it refuses the same rootfs twice)
+# Push both architectures' plugins to registries, without an engine: REF-amd64, REF-arm64, and REF is amd64
+[group('build')]
+push +REFS: plugin-all
+    {{ builder }} push "$@"
+
+# Push the plugin to a registry through the engine, which must not hold it already (it refuses the same rootfs twice)
 [group('engine')]
 plugin-push REF: plugin
     docker plugin create "$1" {{ image }}
@@ -100,7 +105,7 @@ test-agents:
 
 # Run the plugin in private real Docker Engines, the installed one, 26 and 28; needs root
 [group('test')]
-test-engine: plugin
+test-engine: plugin-all
     cargo test --package plugin-builder --test engine
 
 # Test what was built for both architectures: its size, its panics, and the other one's in an emulator

@@ -65,6 +65,7 @@ set_up_test() {
     program file file
     program valgrind valgrind
     program qemu-x86_64-static qemu-user-static
+    program openssl openssl
     is_static_busybox || packages="$packages busybox-static"
     python_packages
     install_packages

@@ -1,7 +1,8 @@
 //! The commands and their exit codes: 0 done, 1 refused or failed, 2 a wrong command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
@@ -11,6 +12,9 @@ use crate::arch::Arch;
 use crate::compile::{self, Machine};
 use crate::config_json::Config;
 use crate::image::{self, Image};
+use crate::push::bundle::Bundle;
+use crate::push::progress::Step;
+use crate::push::{self, Reference};
 use crate::{Error, NAME, VERSION, everywhere, sbom, swarm};
 
 const HELP: &str = "\
@@ -26,6 +30,11 @@ plugin-builder image --arch ARCH [--out DIR] [--binary FILE] [--rootfs DIR]
 plugin-builder sbom --arch ARCH [--out DIR]
     Makes DIR/docker-metrics-statsd-VERSION-linux-ARCH.cdx.json: the crates that are linked into the
     plugin, with their licences and sums (CycloneDX), from what cargo knows without a network.
+plugin-builder push [--arch ARCH]... [--out DIR] REF...
+    Pushes what `image` has made to registries, without an engine: REF-amd64 and REF-arm64 (an engine cannot
+    choose by itself), and REF itself is amd64. REF is [HOST[:PORT]/]PATH[:TAG], as the docker client takes it,
+    and the credentials are those of `docker login`. Prints each reference with its digest, which is the same
+    for the same source.
 plugin-builder check FILE
     Refuses a config.json that an engine would take and then not start, scrape or set.
 plugin-builder demo-engine [--seconds N]
@@ -54,6 +63,7 @@ enum Command {
     Binary { arch: Arch, out: PathBuf, program: String },
     Image { arch: Arch, out: PathBuf, binary: PathBuf, skeleton: PathBuf },
     Sbom { arch: Arch, out: PathBuf },
+    Push { archs: Vec<Arch>, out: PathBuf, references: Vec<Reference> },
     Check { file: PathBuf },
     DemoEngine { args: Vec<OsString> },
     Swarm(swarm::Arguments),
@@ -70,6 +80,7 @@ fn parse(mut args: Parser) -> Result<Command, Error> {
             Some("binary") => parse_binary(args),
             Some("image") => parse_image(args),
             Some("sbom") => parse_sbom(args),
+            Some("push") => parse_push(args),
             Some("check") => parse_check(args),
             Some("swarm") => {
                 Ok(swarm::Arguments::parse(args)?.map_or(Command::Help(swarm::HELP), Command::Swarm))
@@ -124,6 +135,29 @@ fn parse_sbom(mut args: Parser) -> Result<Command, Error> {
     Ok(Command::Sbom { arch: required(arch, "--arch")?, out })
 }
 
+fn parse_push(mut args: Parser) -> Result<Command, Error> {
+    let (mut archs, mut out, mut references) = (Vec::new(), default_out(), Vec::new());
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("arch") => archs.push(args.value()?.string()?.parse()?),
+            Arg::Long("out") => out = args.value()?.into(),
+            Arg::Value(text) => {
+                let text = text.string()?;
+                let refused = |problem| Error::Usage { problem: format!("push: {text:?} {problem}") };
+                references.push(Reference::parse(&text).map_err(refused)?);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if references.is_empty() {
+        return Err(Error::Usage { problem: "push: takes at least one reference".to_owned() });
+    }
+    if archs.is_empty() {
+        archs.extend(Arch::ALL);
+    }
+    Ok(Command::Push { archs, out, references })
+}
+
 fn parse_check(mut args: Parser) -> Result<Command, Error> {
     let file = args.value().map_err(|_| Error::Usage { problem: "check: takes a file".to_owned() })?;
     match args.next()? {
@@ -174,6 +208,7 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
             fs::write(&path, document).map_err(Error::file("write", &path))?;
             say(&format!("{}\n", path.display()));
         }
+        Command::Push { archs, out, references } => push(&archs, &out, &references)?,
         Command::Check { file } => {
             let text = fs::read(&file).map_err(Error::file("read", &file))?;
             Config::parse(&text).map_err(|problems| Error::Config { path: file, problems })?;
@@ -190,9 +225,31 @@ fn execute(command: Command) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn push(archs: &[Arch], out: &Path, references: &[Reference]) -> Result<(), Error> {
+    let bundles = archs.iter().map(|arch| {
+        let tarball = Image::at(out, *arch).tarball;
+        let bytes = fs::read(&tarball).map_err(Error::file("read", &tarball))?;
+        Ok((*arch, Bundle::of(&bytes).map_err(Error::file("push", &tarball))?))
+    });
+    let bundles = bundles.collect::<Result<Vec<_>, Error>>()?;
+    let is_terminal = io::stderr().is_terminal();
+    let mut tell = |step: Step| {
+        hint(&step.hint(is_terminal));
+        if let Step::Tagged { reference } = step {
+            say(&format!("{reference}\n"));
+        }
+    };
+    push::push(&bundles, references, &mut tell).map_err(Error::Push)
+}
+
 #[expect(clippy::print_stdout, reason = "what a command has made is its output")]
 fn say(text: &str) {
     print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "what goes on is no output")]
+fn hint(text: &str) {
+    eprint!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "a command line tool complains on standard error")]
@@ -224,17 +281,40 @@ mod tests {
 
     #[test]
     fn wrong_command_lines_say_what_is_wrong() {
-        let rows: [(&[&str], &str); 6] = [
+        let rows: [(&[&str], &str); 9] = [
             (&["image"], "--arch is missing (see --help)"),
             (&["binary", "--arch", "mips"], "--arch \"mips\": takes amd64 or arm64 (see --help)"),
             (&["check"], "check: takes a file (see --help)"),
             (&["check", "a", "b"], "unexpected argument \"b\" (see --help)"),
+            (&["push"], "push: takes at least one reference (see --help)"),
+            (
+                &["push", "a.example/a:"],
+                "push: \"a.example/a:\" has a tag of other than letters, digits, _ . and -, or of more than 122 of them (see --help)",
+            ),
+            (&["push", "--arch"], "missing argument for option '--arch' (see --help)"),
             (&["bake"], "unknown command \"bake\" (see --help)"),
             (&["--fast"], "invalid option '--fast' (see --help)"),
         ];
         for (args, message) in rows {
             assert_eq!(parsed(args), Err(message.to_owned()), "{args:?}");
         }
+    }
+
+    #[test]
+    fn push_takes_both_architectures_unless_told() {
+        let push = |archs: &[Arch], texts: &[&str]| Command::Push {
+            archs: archs.to_vec(),
+            out: default_out(),
+            references: texts.iter().map(|text| Reference::parse(text).unwrap()).collect(),
+        };
+        assert_eq!(
+            parsed(&["push", "a.example/a", "b.example/b:1"]),
+            Ok(push(&Arch::ALL, &["a.example/a", "b.example/b:1"]))
+        );
+        assert_eq!(
+            parsed(&["push", "--arch=arm64", "a.example/a"]),
+            Ok(push(&[Arch::Arm64], &["a.example/a"]))
+        );
     }
 
     #[test]

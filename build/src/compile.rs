@@ -2,8 +2,8 @@
 //!
 //! A scratch rootfs has no C library, so the binary brings musl along. Rust's own musl target is the
 //! short way to it; where it cannot be had, Debian's Rust compiles the standard library from its
-//! sources and zig brings musl and the linker. `build/setup.sh` installs what either needs. Nothing that
-//! is linked is written in C, so either way builds for both architectures without a C compiler for them.
+//! sources and zig brings musl and the linker. `build/setup.sh` installs what either needs. No crate
+//! that is linked has C in it, so either way builds for both architectures without a C compiler for them.
 //!
 //! Same source, same bytes: cargo's directories and the checkout's are replaced in what the compiler
 //! records, versions come from `Cargo.lock`, and the user's own `RUSTFLAGS` are not used.

@@ -8,6 +8,7 @@ use crate::arch::Arch;
 use crate::compile::Way;
 use crate::config_json::Problem;
 use crate::elf::NotStatic;
+use crate::push::PushError;
 use crate::sbom::SbomError;
 use crate::swarm::SwarmError;
 
@@ -66,6 +67,8 @@ pub enum Error {
         /// How it ended.
         status: ExitStatus,
     },
+    /// The plugin cannot be pushed.
+    Push(PushError),
     /// What is linked into the plugin cannot be told.
     Sbom(SbomError),
     /// A swarm is not as it was asked for.
@@ -118,6 +121,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Failed { what, status } => write!(out, "{what} failed: {status}"),
+            Self::Push(error) => error.fmt(out),
             Self::Sbom(error) => error.fmt(out),
             Self::Swarm(error) => error.fmt(out),
             Self::Everywhere { failures } => write!(out, "it went wrong on {failures} of the engines"),

@@ -12,6 +12,7 @@
 //! | [`rootfs`] | the skeleton and the binary, as a sorted list of entries |
 //! | [`tarball`] | pure: entries to the bytes of a tar archive, and its sum |
 //! | [`image`] | puts all of it in place, whole or not at all |
+//! | [`push`] | the tarball to a registry, without an engine |
 //! | [`sbom`] | pure: what is linked into the plugin, as a `CycloneDX` document |
 //! | [`api`] | any Docker Engine's API |
 //! | [`engine`] | a private Docker Engine, for the tests and the demo |
@@ -34,6 +35,7 @@ pub mod engine;
 mod error;
 pub mod everywhere;
 pub mod image;
+pub mod push;
 pub mod rootfs;
 pub mod sbom;
 pub mod swarm;

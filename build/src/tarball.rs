@@ -84,18 +84,21 @@ pub fn archive(entries: &[Entry]) -> io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
+/// The bytes' sum, in hexadecimal digits.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
 /// The line that `sha256sum -c` reads for a file of these bytes.
 #[must_use]
 pub fn sha256_line(bytes: &[u8], file_name: &str) -> String {
-    let mut line = String::new();
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{byte:02x}");
-    }
-    line.push_str("  ");
-    line.push_str(file_name);
-    line.push('\n');
-    line
+    format!("{}  {file_name}\n", sha256(bytes))
 }
 
 #[cfg(test)]

@@ -36,5 +36,6 @@ mod image;
 mod lifecycle;
 mod logging;
 mod private_engine;
+mod push;
 mod rights;
 mod upgrade;
