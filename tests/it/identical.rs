@@ -5,20 +5,16 @@
 //! the same lines in the same order, the same counts, the same errors, and as much known and owed.*
 
 mod bodies;
-mod edits;
-
-use std::mem;
-use std::time::SystemTime;
+mod steps;
 
 use docker_metrics_statsd::config::Settings;
-use docker_metrics_statsd::convert::{Converter, Incomplete, Report, Start};
-use docker_metrics_statsd::state::StateFile;
-use docker_metrics_statsd::statsd::Cleaning;
+use docker_metrics_statsd::convert::Start;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::reference::Reference;
-use bodies::{Endpoint, Random};
-use edits::{Edit, Step};
+use crate::pair::{Around, Pair};
+use crate::random::Random;
+use bodies::Endpoint;
+use steps::Step;
 
 /// The settings that lines depend on.
 const SETTINGS: [&[(&str, &str)]; 7] = [
@@ -31,158 +27,31 @@ const SETTINGS: [&[(&str, &str)]; 7] = [
     &[("HISTOGRAMS", "distributions"), ("MAX_PACKET_BYTES", "256"), ("TAGS", "team:core,bare")],
 ];
 
-/// What happens around a scrape.
-#[derive(Debug, Clone, Copy, Default)]
-struct Around {
-    /// The plugin ends and starts again before it.
-    restarts: bool,
-    /// A scrape before it broke off when this much had come, of the body or (where that is even) of the one before,
-    /// grown.
-    fails_after: Option<usize>,
-    /// The body comes in pieces, cut by this; whole if `None`.
-    cuts: Option<u64>,
-    /// The datagrams that are refused: one bit each, used again and again.
-    refused: u8,
+/// What happens around a scrape of this body.
+fn around(random: &mut Random, body: &[u8]) -> Around {
+    Around {
+        restarts: random.below(8) == 0,
+        fails_after: (random.below(6) == 0).then(|| random.below(body.len() + 1)),
+        cuts: (random.below(2) == 0).then(|| random.next()),
+        refused: if random.below(3) == 0 { random.next().to_le_bytes()[0] } else { 0 },
+    }
 }
 
-impl Around {
-    fn random(random: &mut Random, body: &[u8]) -> Self {
-        Self {
-            restarts: random.below(8) == 0,
-            fails_after: (random.below(6) == 0).then(|| random.below(body.len() + 1)),
-            cuts: (random.below(2) == 0).then(|| random.next()),
-            refused: if random.below(3) == 0 { random.next().to_le_bytes()[0] } else { 0 },
+/// Each body in turn, with whatever else may happen around it.
+#[track_caller]
+fn check(mut pair: Pair, bodies: impl IntoIterator<Item = Vec<u8>>, random: &mut Random) {
+    for (number, body) in bodies.into_iter().enumerate() {
+        let around = around(random, &body);
+        if let Err(difference) = pair.scrape(&body, around) {
+            panic!("scrape {number}, {around:?}: {difference}");
         }
     }
 }
 
-/// Both converters.
-struct Pair {
-    settings: Settings,
-    start: Start,
-    fast: Converter,
-    slow: Reference,
-    /// The last one.
-    body: Vec<u8>,
-}
-
-impl Pair {
-    fn new(vars: &[(&str, &str)], start: Start) -> Self {
-        let value =
-            |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let settings = Settings::from_vars("", value).unwrap();
-        let (fast, slow) = (Converter::new(&settings, start), Reference::new(&settings, start));
-        Self { settings, start, fast, slow, body: Vec::new() }
-    }
-
-    /// Each body in turn, with whatever else may happen around it.
-    #[track_caller]
-    fn check(&mut self, bodies: impl IntoIterator<Item = Vec<u8>>, random: &mut Random) {
-        for (number, body) in bodies.into_iter().enumerate() {
-            let around = Around::random(random, &body);
-            if let Err(difference) = self.scrape(&body, around) {
-                panic!("scrape {number}, {around:?}: {difference}");
-            }
-        }
-    }
-
-    /// One scrape of both; what differs.
-    fn scrape(&mut self, body: &[u8], around: Around) -> Result<(), String> {
-        if around.restarts {
-            self.restart();
-        }
-        let before = mem::replace(&mut self.body, body.to_vec());
-        if let Some(bytes) = around.fails_after {
-            let mut broken = if bytes.is_multiple_of(2) { before } else { body.to_vec() };
-            Edit::Grow { by: 1 }.apply(&mut broken);
-            self.fast.begin();
-            self.fast.feed(&broken[..bytes.min(broken.len())]);
-        }
-        let report = match around.cuts {
-            None => self.fast.convert(body),
-            Some(cuts) => self.convert_in_pieces(body, &mut Random(cuts)),
-        };
-        // What was cleaned is counted where a line did not stand in the scrape before, and only the fast one knows.
-        let report = report.map(|report| Report { cleaning: Cleaning::default(), ..report });
-        same("report", &report, &self.slow.convert(body))?;
-        self.deliver(around.refused)?;
-        same("series", &self.fast.series(), &self.slow.series())?;
-        same("owing", &self.fast.owing(), &self.slow.owing())
-    }
-
-    fn restart(&mut self) {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateFile::new(&folder.path().join("state"));
-        if let Some(snapshot) = self.fast.snapshot() {
-            state.save(&snapshot, SystemTime::now()).unwrap();
-        }
-        self.fast = Converter::new(&self.settings, self.start);
-        if let Some(baseline) = state.load(SystemTime::now()).unwrap() {
-            self.fast.resume(baseline);
-        }
-        self.slow.restart();
-    }
-
-    fn convert_in_pieces(&mut self, body: &[u8], random: &mut Random) -> Result<Report, Incomplete> {
-        let largest = [1, 7, 100, 4096, 65_536][random.below(5)];
-        loop {
-            self.fast.begin();
-            let mut rest = body;
-            while !rest.is_empty() {
-                let (piece, behind) = rest.split_at(rest.len().min(1 + random.below(largest)));
-                self.fast.feed(piece);
-                rest = behind;
-            }
-            let report = self.fast.finish(None);
-            if report != Err(Incomplete::OtherProcess) {
-                return report;
-            }
-        }
-    }
-
-    /// Compares what is sent, and has some of it taken.
-    fn deliver(&mut self, refused: u8) -> Result<(), String> {
-        let Self { fast, slow, .. } = self;
-        let datagrams = 0..fast.datagrams();
-        let datagram = |index| str::from_utf8(fast.datagram(index).unwrap()).unwrap().to_owned();
-        let datagrams: Vec<_> = datagrams.map(datagram).collect();
-        let entries: Vec<_> = slow.entries().iter().map(|entry| entry.text.clone()).collect();
-        same("lines", &datagrams.concat(), &entries.concat())?;
-        // Two lines that are equal have no order, so either of two series may have been settled by one of them.
-        let late = slow.entries().iter().filter(|entry| entry.is_late).map(|entry| &entry.text);
-        let is_clear = late.clone().zip(late.skip(1)).all(|(one, next)| one != next);
-        let mut entry = 0;
-        for (index, datagram) in datagrams.iter().enumerate() {
-            let is_taken = !is_clear || refused >> (index % 8) & 1 == 0;
-            if is_taken {
-                fast.taken(index);
-            }
-            let mut bytes = 0;
-            while bytes < datagram.len() {
-                bytes += entries[entry].len();
-                if is_taken {
-                    slow.taken(entry);
-                }
-                entry += 1;
-            }
-            same("whole lines in a datagram", &bytes, &datagram.len())?;
-        }
-        Ok(())
-    }
-}
-
-/// What differs, from the first line that does.
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, fast: &T, slow: &T) -> Result<(), String> {
-    if fast == slow {
-        return Ok(());
-    }
-    let (fast, slow) = (format!("{fast:?}"), format!("{slow:?}"));
-    let common = fast.bytes().zip(slow.bytes()).take_while(|(fast, slow)| fast == slow).count();
-    let from = |text: &str| {
-        let bytes = &text.as_bytes()[common.saturating_sub(100)..];
-        String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned()
-    };
-    Err(format!("{what}:\nfast ..{}\nslow ..{}", from(&fast), from(&slow)))
+/// A pair with these settings.
+fn pair(vars: &[(&str, &str)], start: Start) -> Pair {
+    let value = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Pair::new(&Settings::from_vars("", value).unwrap(), start)
 }
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -202,7 +71,7 @@ fn real_scrapes_in_every_order() {
         // Every scrape behind every other, itself included, for the first settings; some for the rest.
         let pairs = names.iter().flat_map(|first| names.iter().map(move |second| [first, second]));
         let bodies = pairs.skip(number).step_by(1 + 6 * number.min(1)).flatten().map(|name| fixture(name));
-        Pair::new(vars, Start::FirstScrape).check(bodies, &mut random);
+        check(pair(vars, Start::FirstScrape), bodies, &mut random);
     }
 }
 
@@ -220,7 +89,7 @@ fn check_endpoint(vars: &[(&str, &str)], samples: usize, scrapes: usize) {
         }
         if random.once_in(3) { endpoint.odd_body(&mut random) } else { endpoint.body() }
     });
-    Pair::new(vars, start).check(bodies, &mut around);
+    check(pair(vars, start), bodies, &mut around);
 }
 
 #[test]
@@ -242,12 +111,12 @@ fn lines_as_long_as_they_may_be() {
             let others = format!("# TYPE d counter\nd {value}\nd_total {value}\n{declared}c {value}\n");
             format!("# TYPE a counter\n{}{declared}{others}", sample(value)).into_bytes()
         });
-        (0..4).for_each(|_| Pair::new(&[], Start::Zero).check(bodies.clone(), &mut random));
+        (0..4).for_each(|_| check(pair(&[], Start::Zero), bodies.clone(), &mut random));
     }
 }
 
 fn check_steps(steps: &[Step], vars: &[(&str, &str)], start: Start) -> Result<(), TestCaseError> {
-    let mut pair = Pair::new(vars, start);
+    let mut pair = pair(vars, start);
     let mut body = Vec::new();
     let mut story = String::new();
     for Step { edits, around } in steps {
@@ -265,7 +134,7 @@ fn check_edits(cases: u32) {
         let start = if number % 2 == 0 { Start::FirstScrape } else { Start::Zero };
         let config = Config { cases, failure_persistence: None, ..Config::default() };
         if let Err(error) =
-            TestRunner::new(config).run(&edits::steps(), |steps| check_steps(&steps, vars, start))
+            TestRunner::new(config).run(&steps::steps(), |steps| check_steps(&steps, vars, start))
         {
             panic!("{vars:?}: {error}");
         }

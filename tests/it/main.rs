@@ -6,6 +6,8 @@ mod check;
 mod command_line;
 mod demo;
 mod dialects;
+#[path = "../support/edits.rs"]
+mod edits;
 mod enclosed;
 mod endpoint;
 mod fenced_client;
@@ -21,7 +23,11 @@ mod law_of_observations;
 mod limits;
 mod listener;
 mod lookups;
+#[path = "../support/pair.rs"]
+mod pair;
 mod peers;
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/reference.rs"]
 mod reference;
 mod restarts;

@@ -1,22 +1,8 @@
 //! Small bodies and what can happen to them: lines that come, go and change places, and single bytes.
 
-use std::iter;
-
-use proptest::collection::vec;
-use proptest::prelude::*;
-
-use super::Around;
-
-/// A step of a sequence: the body of the step before, edited.
-#[derive(Debug, Clone)]
-pub(super) struct Step {
-    pub(super) edits: Vec<Edit>,
-    pub(super) around: Around,
-}
-
 /// Places are taken modulo what there is. A body is never empty, so that there is one.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Edit {
+pub(crate) enum Edit {
     Body(usize),
     Insert {
         at: usize,
@@ -61,7 +47,7 @@ pub(super) enum Edit {
     },
 }
 
-const BODIES: [&str; 4] = [
+pub(crate) const BODIES: [&str; 4] = [
     "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"1\",y=\"2\"} 5\na_total{x=\"2\",y=\"2\"} 7.5\n\
      # TYPE g gauge\ng 3\ng{x=\"1\"} -4\n\
      # TYPE h histogram\nh_bucket{x=\"1\",le=\"0.5\"} 1\nh_bucket{x=\"1\",le=\"5\"} 2\n\
@@ -75,7 +61,7 @@ const BODIES: [&str; 4] = [
     "a 1\n",
 ];
 
-const LINES: [&str; 67] = [
+pub(crate) const LINES: [&str; 67] = [
     "# TYPE a counter",
     "# TYPE a gauge",
     "# TYPE a histogram",
@@ -145,7 +131,7 @@ const LINES: [&str; 67] = [
     "process_start_time_seconds NaN",
 ];
 
-const VALUES: [&str; 24] = [
+pub(crate) const VALUES: [&str; 24] = [
     "0",
     "1",
     "2",
@@ -172,48 +158,10 @@ const VALUES: [&str; 24] = [
     "00000000000000000000007",
 ];
 
-const BYTES: &[u8] = b" \t\n\r\"\\{},=#:;_.+-0159eENaIxyle|@\x00\xff\xc3\xa9";
-
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let begin =
-        (0..BODIES.len()).prop_map(|body| Step { edits: vec![Edit::Body(body)], around: Around::default() });
-    (begin, vec(step(), 1..9)).prop_map(|(begin, steps)| iter::once(begin).chain(steps).collect())
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let refused = prop_oneof![2 => Just(0), 1 => any::<u8>(), 1 => Just(u8::MAX)];
-    let fails_after = prop_oneof![5 => Just(None), 1 => (0_usize..600).prop_map(Some)];
-    let around = (prop::bool::weighted(0.1), fails_after, any::<Option<u64>>(), refused);
-    let around = around.prop_map(|(restarts, fails_after, cuts, refused)| Around {
-        restarts,
-        fails_after,
-        cuts,
-        refused,
-    });
-    (vec(edit(), 0..5), around).prop_map(|(edits, around)| Step { edits, around })
-}
-
-fn edit() -> impl Strategy<Value = Edit> {
-    let at = || 0_usize..1000;
-    let byte = || proptest::sample::select(BYTES);
-    prop_oneof![
-        1 => (0..BODIES.len()).prop_map(Edit::Body),
-        8 => (at(), 0..LINES.len()).prop_map(|(at, line)| Edit::Insert { at, line }),
-        4 => at().prop_map(|at| Edit::Remove { at }),
-        2 => (at(), at()).prop_map(|(from, to)| Edit::Copy { from, to }),
-        3 => (at(), at()).prop_map(|(from, to)| Edit::Move { from, to }),
-        3 => (at(), at()).prop_map(|(at, with)| Edit::Swap { at, with }),
-        1 => at().prop_map(|by| Edit::Rotate { by }),
-        6 => (at(), 0..VALUES.len()).prop_map(|(at, value)| Edit::Value { at, value }),
-        5 => (1_u8..20).prop_map(|by| Edit::Grow { by }),
-        2 => (at(), byte()).prop_map(|(at, byte)| Edit::InsertByte { at, byte }),
-        2 => (at(), byte()).prop_map(|(at, byte)| Edit::SetByte { at, byte }),
-        2 => at().prop_map(|at| Edit::RemoveByte { at }),
-    ]
-}
+pub(crate) const BYTES: &[u8] = b" \t\n\r\"\\{},=#:;_.+-0159eENaIxyle|@\x00\xff\xc3\xa9";
 
 impl Edit {
-    pub(super) fn apply(self, body: &mut Vec<u8>) {
+    pub(crate) fn apply(self, body: &mut Vec<u8>) {
         match self {
             Self::Body(number) => *body = BODIES[number].into(),
             Self::Insert { at, line } => edit_lines(body, |lines, count| {
