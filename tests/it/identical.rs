@@ -17,7 +17,7 @@ use bodies::Endpoint;
 use steps::Step;
 
 /// The settings that lines depend on.
-const SETTINGS: [&[(&str, &str)]; 7] = [
+const SETTINGS: [&[(&str, &str)]; 11] = [
     &[],
     &[("MAX_PACKET_BYTES", "256"), ("TAGS", "team:core,bare"), ("DD_ENV", "prod"), ("METRIC_PREFIX", "a.b_")],
     &[("STATSD_FORMAT", "etsy"), ("MAX_PACKET_BYTES", "300"), ("TAGS", "on:h-1,x")],
@@ -25,6 +25,10 @@ const SETTINGS: [&[(&str, &str)]; 7] = [
     &[("HISTOGRAMS", "off"), ("STATSD_FORMAT", "etsy")],
     &[("HISTOGRAMS", "distributions")],
     &[("HISTOGRAMS", "distributions"), ("MAX_PACKET_BYTES", "256"), ("TAGS", "team:core,bare")],
+    &[("STATSD_FORMAT", "graphite"), ("TAGS", "name:a/b,x:1,bare")],
+    &[("STATSD_FORMAT", "influx"), ("HISTOGRAMS", "counts"), ("TAGS", "time:1,x:1")],
+    &[("STATSD_FORMAT", "librato"), ("MAX_PACKET_BYTES", "256")],
+    &[("STATSD_FORMAT", "signalfx"), ("TAGS", "sf_a:1,_b:2,x")],
 ];
 
 /// What happens around a scrape of this body.

@@ -10,16 +10,21 @@ use super::number::Number;
 
 /// The longest name and the longest tag, in characters.
 const CHARS_MAX: usize = 200;
+/// The longest key of a tag that stands in a name.
+const KEY_CHARS_MAX: usize = 64;
 
 /// The lines that a value becomes.
 pub(super) fn text(settings: &Settings, sample: &Sample, role: Role, kind: char, value: Number) -> String {
     let (name, tags) = match settings.statsd_format {
         Format::Datadog => (datadog_name(settings, sample, role), datadog_tags(settings, sample, role)),
         Format::Etsy => (etsy_name(settings, sample), String::new()),
-        other => unimplemented!("the reference speaks datadog and etsy, not {other:?}"),
+        Format::Graphite => (name_with_tags(settings, sample, [";", ";", ""]), String::new()),
+        Format::Influx => (name_with_tags(settings, sample, [",", ",", ""]), String::new()),
+        Format::Librato => (name_with_tags(settings, sample, ["#", ",", ""]), String::new()),
+        Format::Signalfx => (name_with_tags(settings, sample, ["[", ",", "]"]), String::new()),
     };
     let line = |value: Number| format!("{name}:{}|{kind}{tags}\n", value.text());
-    if settings.statsd_format == Format::Etsy && value.is_below(Number::ZERO) {
+    if settings.statsd_format != Format::Datadog && value.is_below(Number::ZERO) {
         return line(Number::ZERO) + &line(value);
     }
     line(value)
@@ -59,7 +64,7 @@ fn datadog_name(settings: &Settings, sample: &Sample, role: Role) -> String {
         Role::Bucket => part("_bucket", "bucket"),
         Role::OfHistogram(word) | Role::OfSummary(word) => part(&format!("_{word}"), word),
     };
-    cut(settings.metric_prefix.clone() + &clean_ascii(&name, "_."))
+    cut(settings.metric_prefix.clone() + &clean_ascii(&name, "_."), CHARS_MAX)
 }
 
 fn datadog_tags(settings: &Settings, sample: &Sample, role: Role) -> String {
@@ -75,7 +80,7 @@ fn datadog_tags(settings: &Settings, sample: &Sample, role: Role) -> String {
             }
             _ => (label.clone(), value.clone()),
         };
-        tags.push(cut(format!("{}:{}", clean(&key, "_-/."), clean(&value, "_-:/."))));
+        tags.push(cut(format!("{}:{}", clean_key(settings, &key), clean_value(settings, &value)), CHARS_MAX));
     }
     tags.extend(settings.tags.iter().map(ToString::to_string));
     if tags.is_empty() { String::new() } else { format!("|#{}", tags.join(",")) }
@@ -84,21 +89,72 @@ fn datadog_tags(settings: &Settings, sample: &Sample, role: Role) -> String {
 fn etsy_name(settings: &Settings, sample: &Sample) -> String {
     let mut parts = vec![settings.metric_prefix.clone() + &clean_ascii(&sample.name, "_.")];
     for (key, value) in in_order(&sample.labels) {
-        parts.extend([clean_ascii(key, "_"), clean_ascii(value, "_")]);
+        parts.extend([clean_key(settings, key), clean_value(settings, value)]);
     }
     for tag in &settings.tags {
-        parts.push(clean_ascii(&tag.key, "_"));
-        parts.extend(tag.value.iter().map(|value| clean_ascii(value, "_")));
+        parts.push(clean_key(settings, &tag.key));
+        parts.extend(tag.value.iter().map(|value| clean_value(settings, value)));
     }
-    cut(parts.join("."))
+    cut(parts.join("."), CHARS_MAX)
+}
+
+/// A name with tags behind it, each of which has a value and stands once.
+fn name_with_tags(settings: &Settings, sample: &Sample, [begin, next, end]: [&str; 3]) -> String {
+    let mut tags: Vec<(String, String)> = Vec::new();
+    for (key, value) in in_order(&sample.labels) {
+        tags.push((clean_key(settings, key), value.clone()));
+    }
+    let of_settings = settings
+        .tags
+        .iter()
+        .map(|tag| (clean_key(settings, &tag.key), tag.value.clone().unwrap_or_else(|| "true".to_owned())));
+    let is_free = |(key, _): &(String, String)| !tags.iter().any(|(label, _)| label == key);
+    let of_settings: Vec<_> = of_settings.filter(is_free).collect();
+    tags.extend(of_settings);
+    let tags = tags.into_iter().map(|(key, value)| {
+        let key = if is_reserved(settings.statsd_format, &key) { format!("label_{key}") } else { key };
+        cut(format!("{}={}", cut(key, KEY_CHARS_MAX), clean_value(settings, &value)), CHARS_MAX)
+    });
+    let tags: Vec<_> = tags.collect();
+    let name = cut(settings.metric_prefix.clone() + &clean_ascii(&sample.name, "_."), CHARS_MAX);
+    if tags.is_empty() { name } else { format!("{name}{begin}{}{end}", tags.join(next)) }
+}
+
+/// A key that the server uses itself.
+fn is_reserved(format: Format, key: &str) -> bool {
+    match format {
+        Format::Graphite => key == "name",
+        Format::Influx => ["time", "_field", "_measurement", "metric_type"].contains(&key),
+        Format::Signalfx => {
+            key.starts_with("sf_") || !key.starts_with(|first: char| first.is_ascii_alphabetic())
+        }
+        Format::Datadog | Format::Etsy | Format::Librato => false,
+    }
+}
+
+fn clean_key(settings: &Settings, key: &str) -> String {
+    match settings.statsd_format {
+        Format::Datadog => clean(key, "_-/."),
+        Format::Etsy => clean_ascii(key, "_"),
+        Format::Graphite | Format::Influx | Format::Librato => clean_ascii(key, "_-."),
+        Format::Signalfx => clean_ascii(key, "_-"),
+    }
+}
+
+fn clean_value(settings: &Settings, value: &str) -> String {
+    match settings.statsd_format {
+        Format::Datadog => clean(value, "_-:/."),
+        Format::Etsy => clean_ascii(value, "_"),
+        Format::Graphite => clean_ascii(value, "_-."),
+        Format::Influx | Format::Librato | Format::Signalfx => clean_ascii(value, "_-./"),
+    }
 }
 
 /// A series less what may not stand in its name and tags.
 pub(super) fn cleaned(settings: &Settings, sample: &Sample) -> String {
-    let is_datadog = settings.statsd_format == Format::Datadog;
-    let part = |text: &str, others| if is_datadog { clean(text, others) } else { clean_ascii(text, "_") };
     let labels = in_order(&sample.labels);
-    let mut labels: Vec<_> = labels.map(|(key, value)| (part(key, "_-/."), part(value, "_-:/."))).collect();
+    let mut labels: Vec<_> =
+        labels.map(|(key, value)| (clean_key(settings, key), clean_value(settings, value))).collect();
     labels.sort_by_key(|(key, _)| (key == "le" || key == "quantile", key.clone()));
     format!("{}{labels:?}", clean_ascii(&sample.name, "_."))
 }
@@ -121,15 +177,15 @@ fn clean_ascii(text: &str, others: &str) -> String {
 }
 
 /// What is too long ends in a hash (FNV-1a) of the whole.
-fn cut(text: String) -> String {
-    if text.chars().count() <= CHARS_MAX {
+fn cut(text: String, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
         return text;
     }
     let mut hash = 0x811c_9dc5_u32;
     for byte in text.bytes() {
         hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     }
-    text.chars().take(CHARS_MAX - 9).chain(format!("_{hash:08x}").chars()).collect()
+    text.chars().take(chars_max - 9).chain(format!("_{hash:08x}").chars()).collect()
 }
 
 pub(super) fn is_infinity(bound: &str) -> bool {
