@@ -1,93 +1,18 @@
-//! Laws of the StatsD dialects over arbitrary text. Each dialect has a strict reader of its own here,
-//! written from what its servers document, so that nothing is believed because the encoder says so.
+//! Laws of the StatsD dialects over arbitrary text: what a strict reader reads is what was given.
 
 use std::borrow::Cow;
 
 use docker_metrics_statsd::config::Settings;
 use docker_metrics_statsd::convert::{Converter, Start};
 use docker_metrics_statsd::decimal::Number;
-use docker_metrics_statsd::statsd::{
-    Encoder, Format, KEY_CHARS_MAX, Kind, Metric, NAME_CHARS_MAX, TAG_CHARS_MAX,
-};
+use docker_metrics_statsd::statsd::{Encoder, Format, Kind, Metric};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::dialect::{DATADOG, Dialect, ETSY, IN_NAMES, Read, Tag};
 use crate::hostile::Hostile;
 
-/// A dialect with tags, as its servers read it.
-struct Dialect {
-    format: Format,
-    begin: char,
-    next: char,
-    equals: char,
-    end: &'static str,
-    /// Beside ASCII letters, digits and `_`.
-    key_marks: &'static str,
-    value_marks: &'static str,
-    /// What a key is not to be.
-    reserved: fn(&str) -> bool,
-}
-
-const DATADOG: Dialect = Dialect {
-    format: Format::Datadog,
-    begin: '#',
-    next: ',',
-    equals: ':',
-    end: "",
-    key_marks: "-/.",
-    value_marks: "-/.:",
-    reserved: |_| false,
-};
-
-const IN_NAMES: [Dialect; 4] = [
-    Dialect {
-        format: Format::Graphite,
-        begin: ';',
-        next: ';',
-        equals: '=',
-        key_marks: "-.",
-        value_marks: "-.",
-        reserved: |key| key == "name",
-        ..DATADOG
-    },
-    Dialect {
-        format: Format::Influx,
-        begin: ',',
-        equals: '=',
-        key_marks: "-.",
-        value_marks: "-./",
-        reserved: |key| ["time", "_field", "_measurement", "metric_type"].contains(&key),
-        ..DATADOG
-    },
-    Dialect {
-        format: Format::Librato,
-        begin: '#',
-        equals: '=',
-        key_marks: "-.",
-        value_marks: "-./",
-        ..DATADOG
-    },
-    Dialect {
-        format: Format::Signalfx,
-        begin: '[',
-        equals: '=',
-        end: "]",
-        key_marks: "-",
-        value_marks: "-./",
-        reserved: |key| key.starts_with("sf_") || !key.starts_with(|first: char| first.is_ascii_alphabetic()),
-        ..DATADOG
-    },
-];
-
 impl Dialect {
-    fn holds(&self, marks: &str, char: char) -> bool {
-        let letter = match self.format {
-            Format::Datadog => char.is_alphanumeric(),
-            _ => char.is_ascii_alphanumeric(),
-        };
-        letter || char == '_' || marks.contains(char)
-    }
-
     fn cleaned(&self, marks: &str, text: &str) -> String {
         text.replace(|char| !self.holds(marks, char), "_")
     }
@@ -116,68 +41,6 @@ impl Dialect {
         }
         tags
     }
-
-    /// Reads what stands between the name and the end of the tags.
-    #[track_caller]
-    fn read_tags(&self, text: &str) -> Vec<Tag> {
-        let text = text.strip_suffix(self.end).expect("the end of the tags");
-        let read = |tag: &str| {
-            let (key, value) = match tag.split_once(self.equals) {
-                Some((key, value)) => (key, Some(value)),
-                None => (tag, None),
-            };
-            assert!(self.format == Format::Datadog || value.is_some(), "a tag without a value: {text}");
-            assert!(!key.is_empty() && value != Some(""), "an empty key or value: {text}");
-            assert!(key.chars().all(|char| self.holds(self.key_marks, char)), "{key}");
-            assert!(value.unwrap_or("").chars().all(|char| self.holds(self.value_marks, char)), "{text}");
-            assert!(!(self.reserved)(key), "{key}");
-            assert!(self.format == Format::Datadog || key.chars().count() <= KEY_CHARS_MAX, "{key}");
-            assert!(tag.chars().count() <= TAG_CHARS_MAX);
-            (key.to_owned(), value.map(str::to_owned))
-        };
-        text.split(self.next).map(read).collect()
-    }
-
-    #[track_caller]
-    fn read(&self, line: &str) -> Read {
-        let fields: Vec<&str> = line.split('|').collect();
-        let (metric, kind, tags) = match (self.format, fields.as_slice()) {
-            (Format::Datadog, [metric, kind, tags]) => (*metric, *kind, tags.strip_prefix('#')),
-            (_, [metric, kind]) => (*metric, *kind, None),
-            _ => panic!("too many fields: {line}"),
-        };
-        let (identity, value) = metric.split_once(':').expect("name:value");
-        let (name, tags) = match identity.split_once(self.begin) {
-            Some((name, tags)) if self.format != Format::Datadog => (name, Some(tags)),
-            _ => (identity, tags),
-        };
-        let tags = tags.map_or(Vec::new(), |tags| self.read_tags(tags));
-        Read { name: read_name(name), tags, value: read_value(value), kind: kind.to_owned() }
-    }
-}
-
-type Tag = (String, Option<String>);
-
-#[derive(Debug, PartialEq)]
-struct Read {
-    name: String,
-    tags: Vec<Tag>,
-    value: f64,
-    kind: String,
-}
-
-#[track_caller]
-fn read_name(name: &str) -> String {
-    assert!(name.starts_with(|first: char| first.is_ascii_alphabetic()), "{name}");
-    assert!(name.chars().all(|char| char.is_ascii_alphanumeric() || "_.".contains(char)), "{name}");
-    assert!(name.len() <= NAME_CHARS_MAX, "{name}");
-    name.to_owned()
-}
-
-#[track_caller]
-fn read_value(value: &str) -> f64 {
-    assert!(value.chars().all(|char| char.is_ascii_digit() || "-.".contains(char)), "{value}");
-    value.parse().unwrap()
 }
 
 #[derive(Debug, Clone)]
@@ -210,6 +73,7 @@ impl Input {
             tags,
             value: self.value.parse().unwrap(),
             kind: kind.to_owned(),
+            rate: None,
         }
     }
 }
@@ -283,9 +147,7 @@ proptest! {
                 expected.name += &format!(".{}", cleaned_part(part, "_"));
             }
         }
-        let (name, rest) = line.split_once(':').unwrap();
-        let (value, kind) = rest.split_once('|').unwrap();
-        let read = Read { name: read_name(name), tags: Vec::new(), value: read_value(value), kind: kind.to_owned() };
+        let read = ETSY.read(line);
         prop_assert_eq!(read, expected);
     }
 
@@ -346,11 +208,5 @@ fn a_hostile_exposition_says_nothing_else_in_any_dialect() {
         check(name, false, reads.inspect(|read| assert!(!read.tags.is_empty(), "{read:?}")).collect());
     }
     let lines = hostile_lines("etsy", &hostile);
-    let reads = lines.iter().map(|line| {
-        let fields: Vec<&str> = line.split('|').collect();
-        let [metric, kind] = fields[..] else { panic!("{line}") };
-        let (name, value) = metric.split_once(':').unwrap();
-        Read { name: read_name(name), tags: Vec::new(), value: read_value(value), kind: kind.to_owned() }
-    });
-    check("etsy", true, reads.collect());
+    check("etsy", true, lines.iter().map(|line| ETSY.read(line)).collect());
 }

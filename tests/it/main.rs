@@ -5,6 +5,8 @@ mod agent;
 mod check;
 mod command_line;
 mod demo;
+#[path = "../support/dialect.rs"]
+mod dialect;
 mod dialects;
 #[path = "../support/edits.rs"]
 mod edits;
