@@ -9,7 +9,7 @@ use http_types::{Body, Method, Request, Url};
 use smol::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
 use super::framing::{BodyFence, Framing};
-use super::head::{HeadError, header, read_head};
+use super::head::{HeadError, header, length, read_head};
 use crate::timer::Timer;
 
 /// How long an answer is left alone. An engine takes two milliseconds to write one, in ten pieces, and
@@ -120,7 +120,9 @@ fn fenced_head(framing: Framing) -> String {
 /// connection and for any Transfer-Encoding that is not exactly `chunked`.
 fn framing(head: &str) -> Result<Framing, GetError> {
     let status = head.lines().next().unwrap_or_default();
-    if status.split(' ').nth(1) != Some("200") {
+    let mut words = status.split(' ');
+    let version = words.next().unwrap_or_default();
+    if !matches!(version, "HTTP/1.0" | "HTTP/1.1") || words.next() != Some("200") {
         return Err(GetError::Response(format!("the answer is \"{status}\"")));
     }
     let mut codings = header(head, "content-encoding");
@@ -132,10 +134,11 @@ fn framing(head: &str) -> Result<Framing, GetError> {
     let lengths: Vec<_> = header(head, "content-length").collect();
     let encodings: Vec<_> = header(head, "transfer-encoding").collect();
     match (lengths.as_slice(), encodings.as_slice()) {
-        ([], ["chunked"]) => Ok(Framing::Chunked),
-        ([length], []) => match length.parse() {
-            Ok(length) => Ok(Framing::Length(length)),
-            Err(_) => Err(GetError::Response(format!("the answer's Content-Length is \"{length}\""))),
+        // HTTP/1.0 has no chunks: whoever says so does not know what it sends (RFC 9112, 6.1).
+        ([], ["chunked"]) if version == "HTTP/1.1" => Ok(Framing::Chunked),
+        ([bytes], []) => match length(bytes) {
+            Some(bytes) => Ok(Framing::Length(bytes)),
+            None => Err(GetError::Response(format!("the answer's Content-Length is \"{bytes}\""))),
         },
         _ => Err(GetError::Response("the answer says neither its length nor that it is chunked".to_owned())),
     }
@@ -148,6 +151,7 @@ fn head_error(error: HeadError) -> GetError {
             io::ErrorKind::UnexpectedEof,
             "the connection was closed without an answer",
         )),
+        HeadError::Malformed => GetError::Response("the answer's head is malformed".to_owned()),
         HeadError::TooLong => GetError::Response("the answer's head is too long".to_owned()),
         HeadError::NotAscii => GetError::Response("the answer's head holds bytes outside ASCII".to_owned()),
     }

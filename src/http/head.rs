@@ -17,6 +17,8 @@ pub(super) enum HeadError {
     /// A byte outside ASCII. http-types panics on such a header value, and nothing that Docker sends
     /// holds one.
     NotAscii,
+    /// A line that is not what the protocol says it must be.
+    Malformed,
     /// The stream failed.
     Io(std::io::Error),
 }
@@ -35,8 +37,10 @@ pub(super) async fn read_head(
             let head: Vec<u8> = buffer.drain(..end).collect();
             return match String::from_utf8(head) {
                 Ok(head) if head.len() > HEAD_BYTES_MAX => Err(HeadError::TooLong),
-                Ok(head) if head.is_ascii() => Ok(head),
-                _ => Err(HeadError::NotAscii),
+                Ok(head) if !head.is_ascii() => Err(HeadError::NotAscii),
+                Ok(head) if !is_well_formed(&head) => Err(HeadError::Malformed),
+                Ok(head) => Ok(head),
+                Err(_) => Err(HeadError::NotAscii),
             };
         }
         if buffer.len() > HEAD_BYTES_MAX {
@@ -69,10 +73,33 @@ fn head_end(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// Whether its lines are those of the protocol (RFC 9112, 2.2 and 5). What is read leniently here and otherwise
+/// elsewhere says two things at once: a header on a folded line, or with a blank before its colon.
+fn is_well_formed(head: &str) -> bool {
+    let Some(lines) = head.strip_suffix("\r\n\r\n") else { return false };
+    let is_text = |text: &str| text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    let mut lines = lines.split("\r\n");
+    lines.next().is_some_and(is_text)
+        && lines.all(|line| {
+            let field = line.split_once(':');
+            field.is_some_and(|(name, value)| is_token(name) && is_text(value))
+        })
+}
+
+fn is_token(text: &str) -> bool {
+    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
 /// The values of every header with this name.
 pub(super) fn header<'a>(head: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     head.lines().skip(1).filter_map(move |line| {
         let (found, value) = line.split_once(':')?;
-        found.trim().eq_ignore_ascii_case(name).then_some(value.trim())
+        found.eq_ignore_ascii_case(name).then_some(value.trim())
     })
+}
+
+/// The number of a Content-Length: digits and nothing else, where Rust takes a sign too.
+pub(super) fn length(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -11,7 +11,7 @@ use http_types::{Method, Response};
 use smol::future::yield_now;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
-use super::head::{HeadError, header, read_head, read_more};
+use super::head::{HeadError, header, length, read_head, read_more};
 use crate::limit::within;
 
 /// The largest request body. The protocol has none; `{}` is what its document shows.
@@ -101,6 +101,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8
         Ok(head) => head,
         Err(HeadError::TooLong) => return refuse(431, "the request's head is too long"),
         Err(HeadError::NotAscii) => return refuse(400, "the request's head holds bytes outside ASCII"),
+        Err(HeadError::Malformed) => return refuse(400, "the request's head is malformed"),
         Err(HeadError::Closed(true)) => return refuse(400, "the request ended within its head"),
         Err(HeadError::Closed(false) | HeadError::Io(_)) => return Err(None),
     };
@@ -130,7 +131,8 @@ fn check_head(head: &str) -> Read<usize> {
     if version != "HTTP/1.1" {
         return refuse(505, "only HTTP/1.1 is served");
     }
-    if Method::from_str(method).is_err() {
+    // http-types takes small letters for the same method.
+    if !Method::from_str(method).is_ok_and(|known| known.as_ref() == method) {
         return refuse(405, format!("method {method} is not served"));
     }
     if header(head, "transfer-encoding").next().is_some() {
@@ -141,10 +143,10 @@ fn check_head(head: &str) -> Read<usize> {
         return refuse(417, "no expectation is met");
     }
     let mut lengths = header(head, "content-length");
-    let Some(length) = lengths.next() else { return Ok(0) };
-    match length.parse::<usize>() {
-        Ok(bytes) if bytes <= BODY_BYTES_MAX && lengths.all(|other| other == length) => Ok(bytes),
-        Ok(bytes) if bytes > BODY_BYTES_MAX => {
+    let Some(first) = lengths.next() else { return Ok(0) };
+    match length(first).map(usize::try_from) {
+        Some(Ok(bytes)) if bytes <= BODY_BYTES_MAX && lengths.all(|other| other == first) => Ok(bytes),
+        Some(Ok(bytes)) if bytes > BODY_BYTES_MAX => {
             refuse(413, format!("the request's body is larger than {BODY_BYTES_MAX} bytes"))
         }
         _ => refuse(400, "the request's Content-Length is malformed"),
@@ -153,13 +155,16 @@ fn check_head(head: &str) -> Read<usize> {
 
 /// Hands a checked head to async-h1, which takes the first `Host` for the authority: engine 20.10
 /// sends an empty one, from which async-h1 would take the method's name for a host and leave the path
-/// empty. On a unix socket the header says nothing, so a name of our own goes first.
+/// empty. On a unix socket the header says nothing, so a name of our own goes first. The path is the one that was
+/// sent: http-types resolves dots in it.
 async fn decode(head: &str) -> Read<Call> {
     let (request_line, headers) = head.split_once('\n').unwrap_or((head, ""));
     let fenced = format!("{request_line}\nHost: plugin\r\n{headers}");
     match async_h1::server::decode(Cursor::new(fenced.into_bytes())).await {
         Ok(Some((request, _))) => {
-            Ok(Call { method: request.method().to_string(), path: request.url().path().to_owned() })
+            let target = request_line.split(' ').nth(1).unwrap_or_default();
+            let path = target.split('?').next().unwrap_or_default();
+            Ok(Call { method: request.method().to_string(), path: path.to_owned() })
         }
         Ok(None) => refuse(400, "the request's head is malformed"),
         Err(error) => refuse(400, format!("the request is malformed: {error}")),

@@ -44,6 +44,10 @@ fn check_error(answer: impl Into<Vec<u8>>, expected: &str) {
     assert!(error.contains(expected), "{shown:?}: {error}");
 }
 
+fn chunked_by(version: &str) -> String {
+    String::from_utf8(chunked("a 1\n")).unwrap().replacen("HTTP/1.1", version, 1)
+}
+
 #[test]
 fn chunked_and_measured_bodies_come_whole() {
     check_body(chunked("a 1\n"), "a 1\n");
@@ -119,6 +123,8 @@ fn a_body_without_framing_is_an_error() {
     check_error("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", expected);
     check_error("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\na 1\n", expected);
     check_error("HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\na 1\n", "Content-Length is \"-4\"");
+    check_error("HTTP/1.1 200 OK\r\nContent-Length: +4\r\n\r\na 1\n", "Content-Length is \"+4\"");
+    check_error(chunked_by("HTTP/1.0"), expected);
 }
 
 #[test]
@@ -131,6 +137,21 @@ fn only_200_is_an_answer() {
     check_error("HTTP/1.1 204 No Content\r\n\r\n", "204 No Content");
     check_error("HTTP/1.1 100 Continue\r\n\r\n", "100 Continue");
     check_error("SSH-2.0-OpenSSH_9.2\r\n\r\n", "SSH-2.0");
+    check_error("SSH-2.0 200 OK\r\nContent-Length: 4\r\n\r\na 1\n", "SSH-2.0 200 OK");
+}
+
+#[test]
+fn a_head_that_can_be_read_in_two_ways_is_an_error() {
+    let expected = "the answer's head is malformed";
+    for field in [
+        "Content-Length : 4",
+        "A:\r\n Content-Length: 4",
+        "Content-Length\r\n: 4",
+        "A: \0\r\nContent-Length: 4",
+    ] {
+        check_error(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\na 1\n"), expected);
+    }
+    check_error("HTTP/1.1 200 OK\nContent-Length: 4\n\na 1\n", expected);
 }
 
 #[test]

@@ -196,11 +196,16 @@ fn what_is_not_the_protocol_is_refused_with_a_reason() {
     check_refused(&plugin, "POST / HTTP/1.1\r\n\r\n", 404);
     check_refused(&plugin, "POST /MetricsCollector.Other HTTP/1.1\r\n\r\n", 404);
     check_refused(&plugin, "GET /MetricsCollector.StartMetrics HTTP/1.1\r\n\r\n", 405);
+    check_refused(&plugin, "post /MetricsCollector.StartMetrics HTTP/1.1\r\n\r\n", 405);
     check_refused(&plugin, "FROB /MetricsCollector.StartMetrics HTTP/1.1\r\n\r\n", 405);
+    check_refused(&plugin, "POST /a/../MetricsCollector.StopMetrics HTTP/1.1\r\n\r\n", 404);
     check_refused(&plugin, "POST /MetricsCollector.StartMetrics HTTP/1.0\r\n\r\n", 505);
     check_refused(&plugin, "nonsense\r\n\r\n", 400);
     check_refused(&plugin, post("A b\r\n"), 400);
+    check_refused(&plugin, post("Host : a\r\n"), 400);
+    check_refused(&plugin, post("A:\r\n b\r\n"), 400);
     check_refused(&plugin, post("Content-Length: x\r\n"), 400);
+    check_refused(&plugin, post("Content-Length: +0\r\n"), 400);
     check_refused(&plugin, post("Content-Length: 1\r\nContent-Length: 2\r\n"), 400);
     check_refused(&plugin, post("Content-Length: 65537\r\n"), 413);
     check_refused(&plugin, post("Content-Length: 99999999999999999999\r\n"), 400);
