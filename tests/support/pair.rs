@@ -1,4 +1,5 @@
 //! The converter and the slow reference side by side.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::mem;
 use std::time::SystemTime;
@@ -34,12 +35,19 @@ pub(crate) struct Pair {
     slow: Reference,
     /// The last one.
     body: Vec<u8>,
+    /// What it became.
+    datagrams: Vec<String>,
 }
 
 impl Pair {
     pub(crate) fn new(settings: &Settings, start: Start) -> Self {
         let (fast, slow) = (Converter::new(settings, start), Reference::new(settings, start));
-        Self { settings: settings.clone(), start, fast, slow, body: Vec::new() }
+        Self { settings: settings.clone(), start, fast, slow, body: Vec::new(), datagrams: Vec::new() }
+    }
+
+    /// What the last body became.
+    pub(crate) fn datagrams(&self) -> &[String] {
+        &self.datagrams
     }
 
     /// One scrape of both; what differs.
@@ -98,10 +106,10 @@ impl Pair {
 
     /// Compares what is sent, and has some of it taken.
     fn deliver(&mut self, refused: u8) -> Result<(), String> {
-        let Self { fast, slow, .. } = self;
-        let datagrams = 0..fast.datagrams();
+        let Self { fast, slow, datagrams, .. } = self;
+        let indices = 0..fast.datagrams();
         let datagram = |index| str::from_utf8(fast.datagram(index).unwrap()).unwrap().to_owned();
-        let datagrams: Vec<_> = datagrams.map(datagram).collect();
+        *datagrams = indices.map(datagram).collect();
         let entries: Vec<_> = slow.entries().iter().map(|entry| entry.text.clone()).collect();
         same("lines", &datagrams.concat(), &entries.concat())?;
         // Two lines that are equal have no order, so either of two series may have been settled by one of them.

@@ -1,4 +1,5 @@
 //! Numbers that look random.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 /// Numbers that look random and are the same each time (splitmix64).
 #[derive(Debug, Clone)]

@@ -8,9 +8,11 @@
 #[path = "reference/distribution.rs"]
 mod distribution;
 #[path = "reference/exposition.rs"]
-mod exposition;
+pub(crate) mod exposition;
+#[path = "reference/ledger.rs"]
+mod ledger;
 #[path = "reference/number.rs"]
-mod number;
+pub(crate) mod number;
 #[path = "reference/wire.rs"]
 mod wire;
 
@@ -23,6 +25,7 @@ use docker_metrics_statsd::statsd::Cleaning;
 
 use distribution::Histograms;
 use exposition::{Line, Role, Sample, Types};
+use ledger::Ledger;
 use number::{Number, Value};
 
 /// A series: its name and its labels, as text.
@@ -74,6 +77,7 @@ pub(crate) struct Reference {
     /// By the line that says one of them.
     observations_owed: BTreeMap<String, u64>,
     entries: Vec<Entry>,
+    ledger: Ledger,
 }
 
 /// What a body says of where it comes from.
@@ -108,6 +112,7 @@ impl Reference {
             debts: BTreeMap::new(),
             observations_owed: BTreeMap::new(),
             entries: Vec::new(),
+            ledger: Ledger::default(),
         }
     }
 
@@ -122,6 +127,7 @@ impl Reference {
         entry.is_taken = true;
         if let Carries::Growth(key, _) = &entry.carries {
             self.debts.remove(key);
+            self.ledger.sent(key, &entry.text);
         }
     }
 
@@ -137,6 +143,7 @@ impl Reference {
                 }
             }
         }
+        self.ledger.check(|key| self.debts.get(key).map_or(Number::ZERO, |debt| debt.amount));
         self.debts.len() + self.observations_owed.len()
     }
 
@@ -238,6 +245,7 @@ impl Reference {
             return;
         }
         scrape.shown.insert(key.clone());
+        self.ledger.grew(&key, value, growth);
         let owed = self.debts.get(&key).map_or(growth, |debt| debt.amount.plus(growth));
         if !owed.is_zero() {
             let text = wire::text(&self.settings, sample, role, 'c', owed);
@@ -313,6 +321,7 @@ impl Reference {
             counts.too_large += 1;
             if let Carries::Growth(key, _) = carries {
                 self.debts.remove(&key);
+                self.ledger.sent(&key, &text);
             }
         }
     }

@@ -9,23 +9,23 @@ use super::number::Value;
 const LINE_BYTES_MAX: usize = 65_536;
 const LABELS_MAX: usize = 64;
 
-pub(super) enum Line {
+pub(crate) enum Line {
     Nothing,
     Type { family: String, kind: String },
     Sample(Sample),
 }
 
-pub(super) struct Sample {
-    pub(super) name: String,
+pub(crate) struct Sample {
+    pub(crate) name: String,
     /// Labels by name, without those that are empty, which are none.
-    pub(super) labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
     /// A line whose value cannot be read still names its series.
-    pub(super) value: Result<Value, LineError>,
+    pub(crate) value: Result<Value, LineError>,
 }
 
 /// What a sample is by the TYPE lines before it.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Gauge,
     Quantile,
     Counter,
@@ -37,10 +37,10 @@ pub(super) enum Role {
 }
 
 /// The types that were declared so far, by family.
-pub(super) type Types = HashMap<String, String>;
+pub(crate) type Types = HashMap<String, String>;
 
 /// A family declared under the whole name decides, else the one without what follows the last `_`.
-pub(super) fn role(name: &str, types: &Types) -> Role {
+pub(crate) fn role(name: &str, types: &Types) -> Role {
     if let Some(kind) = types.get(name) {
         return match kind.as_str() {
             "counter" => Role::Counter,
@@ -62,7 +62,7 @@ pub(super) fn role(name: &str, types: &Types) -> Role {
 }
 
 /// What each line of a body says.
-pub(super) fn lines(body: &[u8]) -> impl Iterator<Item = Result<Line, LineError>> {
+pub(crate) fn lines(body: &[u8]) -> impl Iterator<Item = Result<Line, LineError>> {
     body.split(|byte| *byte == b'\n').map(line)
 }
 

@@ -7,21 +7,21 @@ const POWER_MAX: u32 = 380;
 
 /// `mantissa * 10^power`, the mantissa without trailing zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     mantissa: i128,
     power: i32,
 }
 
 /// The value of a sample.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Finite(Number),
     NotFinite,
 }
 
 impl Value {
     /// `None` if the text is no number.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         if ["nan", "inf", "infinity"].contains(&unsigned.to_ascii_lowercase().as_str()) {
             return Some(Self::NotFinite);
@@ -47,7 +47,7 @@ impl Value {
         Some(Self::Finite(Number { mantissa: sign * mantissa, power }.short()))
     }
 
-    pub(super) fn finite(self) -> Option<Number> {
+    pub(crate) fn finite(self) -> Option<Number> {
         match self {
             Self::Finite(number) => Some(number),
             Self::NotFinite => None,
@@ -60,8 +60,8 @@ fn is_digits(text: &str) -> bool {
 }
 
 impl Number {
-    pub(super) const ZERO: Self = Self { mantissa: 0, power: 0 };
-    pub(super) const ONE: Self = Self { mantissa: 1, power: 0 };
+    pub(crate) const ZERO: Self = Self { mantissa: 0, power: 0 };
+    pub(crate) const ONE: Self = Self { mantissa: 1, power: 0 };
 
     /// The shortest number that reads as this double; `None` if it is not finite.
     fn nearest(float: f64) -> Option<Self> {
@@ -84,7 +84,7 @@ impl Number {
         self
     }
 
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         let power = self.power.min(other.power);
         let (own_shift, other_shift) = (self.power.abs_diff(power), other.power.abs_diff(power));
         // Two digits further apart than this cannot meet in a sum of 18 digits, unless one number is zero.
@@ -102,39 +102,45 @@ impl Number {
         }
     }
 
-    pub(super) fn minus(self, other: Self) -> Self {
+    pub(crate) fn minus(self, other: Self) -> Self {
         self.plus(Self { mantissa: -other.mantissa, ..other })
     }
 
-    pub(super) fn magnitude(self) -> Self {
+    pub(crate) fn magnitude(self) -> Self {
         Self { mantissa: self.mantissa.abs(), ..self }
     }
 
-    pub(super) fn is_zero(self) -> bool {
+    pub(crate) fn is_zero(self) -> bool {
         self.mantissa == 0
     }
 
-    pub(super) fn is_below(self, other: Self) -> bool {
+    pub(crate) fn is_below(self, other: Self) -> bool {
         self.minus(other).mantissa < 0
     }
 
+    /// Whether it has at most so many places, and is below ten to this power.
+    pub(crate) fn is_short(self, places: i32, power: u32) -> bool {
+        let digits = i32::try_from(self.mantissa.unsigned_abs().to_string().len()).unwrap();
+        self.power >= -places && digits + self.power <= power.cast_signed()
+    }
+
     /// Without its fraction; 0 if it is negative, and the largest number if it is larger.
-    pub(super) fn whole(self) -> u64 {
+    pub(crate) fn whole(self) -> u64 {
         let text = self.text();
         let whole = text.split('.').next().unwrap();
         if whole.starts_with('-') { 0 } else { whole.parse().unwrap_or(u64::MAX) }
     }
 
-    pub(super) fn half(self) -> Self {
+    pub(crate) fn half(self) -> Self {
         let half = Self { mantissa: self.mantissa * 5, power: self.power - 1 }.short();
         if half.mantissa.unsigned_abs().to_string().len() <= DIGITS_MAX {
             return half;
         }
-        Self::nearest(self.double() / 2.0).unwrap()
+        Self::nearest(self.double() / 2.0).unwrap_or(self)
     }
 
     /// Plain decimal text.
-    pub(super) fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         let sign = if self.mantissa < 0 { "-" } else { "" };
         let digits = self.mantissa.unsigned_abs().to_string();
         let places = usize::try_from(-self.power).unwrap_or(0);
