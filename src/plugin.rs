@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use async_net::unix::{UnixListener, UnixStream};
+use async_net::unix::UnixListener;
 use smol::channel::Receiver;
+use smol::io::{AsyncRead, AsyncWrite};
 use smol::{LocalExecutor, Task};
 
 use crate::http::server;
@@ -122,11 +123,12 @@ async fn make_room(open: &mut Vec<Connection>, ends: &Receiver<()>) {
     }
 }
 
-async fn connection<H: AsyncFn(Call) -> Result<(), String>>(
-    stream: UnixStream,
-    handle: &H,
-    is_called: &Cell<bool>,
-) {
+/// Serves one connection, until the peer or a broken rule ends it; `is_called` says whether a call is being handled.
+pub async fn connection<S, H>(stream: S, handle: &H, is_called: &Cell<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: AsyncFn(Call) -> Result<(), String>,
+{
     server::serve(stream, async |request| {
         let call = request.and_then(|request| protocol::route(&request));
         match call {
