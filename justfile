@@ -98,6 +98,11 @@ test-static: build
 test-identical:
     cargo test --release --test it identical -- --ignored
 
+# Try each target with new inputs for so long; needs libFuzzer, see fuzz/: [SECONDS] [TARGET...]
+[group('test')]
+fuzz SECONDS="10" *TARGETS:
+    cargo run --quiet --package fuzzing -- run --seconds "$@"
+
 # Send real scrapes to real StatsD servers: Etsy's, Datadog's, collectd
 [group('test')]
 test-agents:
@@ -154,6 +159,7 @@ bench-build:
 [group('check')]
 lint:
     cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
     cargo clippy --workspace --locked --test agents --test binary --test engine -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
@@ -173,6 +179,7 @@ fmt:
 doc:
     cargo doc --workspace --no-deps
 
-# Run what .ci/run runs: every check, every test, 20 seconds of soak, the limit on instructions
+# Run what .ci/run runs: every check and test, 20 seconds of soak, new inputs for a short time, the limits on
+# instructions
 [group('check')]
-ci: lint deny test-all soak bench-count
+ci: lint deny test-all soak (fuzz "5") bench-count

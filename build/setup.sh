@@ -20,6 +20,7 @@ ZIG=0.17.1
 STATSD=0.9.0
 DATADOG=0.19.0
 CARGO_DENY=0.20.2
+CARGO_FUZZ=0.13.2
 
 main() {
     # Daemons are in sbin, which the path of a plain user lacks.
@@ -66,12 +67,14 @@ set_up_test() {
     program valgrind valgrind
     program qemu-x86_64-static qemu-user-static
     program openssl openssl
+    program c++ g++
     is_static_busybox || packages="$packages busybox-static"
     python_packages
     install_packages
     check_rust
     set_up_lints
     set_up_deny
+    set_up_fuzz
     set_up_statsd
     set_up_datadog
     set_up_engines
@@ -177,14 +180,17 @@ EOF
     fail "just cannot read the justfile: $(head -n 1 "$LOG")"
 }
 
-# Not optimised: a check takes seconds all the same.
-set_up_deny() {
-    deny=$TOOLS/cargo-deny
-    [ "$("$deny/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $CARGO_DENY" ] && return 0
-    say "compiling cargo-deny $CARGO_DENY below $deny; this takes minutes"
-    quietly cargo install "cargo-deny@$CARGO_DENY" --locked --debug --no-default-features --force --root "$deny" \
-        --target-dir "$deny/build"
-    rm -rf "$deny/build"
+set_up_deny() { compiled cargo-deny "$CARGO_DENY"; }
+
+set_up_fuzz() { compiled cargo-fuzz "$CARGO_FUZZ"; }
+
+# compiled NAME VERSION: a program of a crate. Not optimised: what it does takes seconds all the same.
+compiled() {
+    folder=$TOOLS/$1
+    [ "$("$folder/bin/$1" --version 2>/dev/null)" = "$1 $2" ] && return 0
+    say "compiling $1 $2 below $folder; this takes minutes"
+    quietly cargo install "$1@$2" --locked --debug --no-default-features --force --root "$folder" --target-dir "$folder/build"
+    rm -rf "$folder/build"
 }
 
 # The ways that build/src/compile.rs tries, in its order.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Beside the root's own.
-const OTHER_MANIFESTS: [&str; 2] = ["build", "tests/bench"];
+const OTHER_MANIFESTS: [&str; 4] = ["build", "tests/bench", "tests/fuzz", "fuzz"];
 
 /// The folder of the root's manifest.
 pub(crate) fn root() -> &'static Path {
@@ -60,6 +60,21 @@ fn every_direct_dependency_is_justified_with_its_version() {
     });
     assert_eq!(rows.collect::<BTreeSet<_>>(), declared);
     assert!(declared.len() > 20, "{declared:?}");
+}
+
+/// The workspace of what `cargo fuzz` runs has a lock of its own.
+#[test]
+fn what_is_fuzzed_is_what_is_built() {
+    let locked = |path: &str| {
+        let lock = fs::read_to_string(root().join(path)).unwrap();
+        let packages = lock.split("[[package]]").skip(1);
+        // Name and version.
+        packages.map(|package| package.lines().skip(1).take(2).collect()).collect::<BTreeSet<String>>()
+    };
+    let (built, fuzzed) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let others = fuzzed.difference(&built).map(|package| package.split('"').nth(1).unwrap());
+    assert_eq!(others.collect::<Vec<_>>(), ["docker-metrics-statsd-fuzz", "jobserver", "libfuzzer-sys"]);
+    assert!(fuzzed.len() > 50, "{fuzzed:?}");
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! The parser: *of every line it says what a slow reader says: nothing, a type, a sample with its labels and its value, or
+//! the same error.*
+
+use std::collections::BTreeMap;
+
+use docker_metrics_statsd::decimal::{Decimal, Number};
+use docker_metrics_statsd::exposition::{Kind, Line, parse};
+
+use crate::reference::exposition as slow;
+use crate::reference::number::{self, Value};
+
+/// A body.
+pub fn exposition(input: &[u8]) {
+    for (line, expected) in input.split(|byte| *byte == b'\n').zip(slow::lines(input)) {
+        match (parse(line), expected) {
+            (Ok(Line::Nothing), Ok(slow::Line::Nothing)) => {}
+            (Ok(Line::Type { family, kind }), Ok(slow::Line::Type { family: expected, kind: word })) => {
+                assert_eq!((&*family, kind), (&*expected, kind_of(&word)));
+            }
+            (Ok(Line::Sample(sample)), Ok(slow::Line::Sample(expected))) => {
+                assert_eq!(sample.name, expected.name);
+                let all: Vec<_> = sample.labels.iter().collect();
+                let labels: BTreeMap<_, _> =
+                    all.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+                let labels: BTreeMap<_, _> =
+                    labels.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+                assert_eq!(labels, expected.labels);
+                for (name, value) in &labels {
+                    assert_eq!(sample.labels.get(name).as_deref(), Some(value.as_str()));
+                }
+                let (value, expected) = (sample.value.map(text), expected.value.map(slow_text));
+                assert_eq!(value, expected);
+                assert!(sample.head_bytes <= line.len());
+            }
+            (Err(error), Err(expected)) => assert_eq!(error, expected),
+            (found, expected) => {
+                panic!(
+                    "{:?}: {found:?}, expected an error: {:?}",
+                    line.escape_ascii().to_string(),
+                    expected.err()
+                )
+            }
+        }
+    }
+}
+
+fn kind_of(word: &str) -> Kind {
+    match word {
+        "counter" => Kind::Counter,
+        "histogram" => Kind::Histogram,
+        "summary" => Kind::Summary,
+        "gauge" | "info" | "stateset" | "gaugehistogram" => Kind::Gauge,
+        _ => Kind::Untyped,
+    }
+}
+
+/// As it is sent.
+pub(super) fn plain(decimal: Decimal) -> String {
+    let mut text = Vec::new();
+    decimal.write_to(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+/// `None` if it is not finite.
+pub(super) fn text(number: Number) -> Option<String> {
+    number.finite().map(plain)
+}
+
+/// The same, slowly.
+pub(super) fn slow_text(value: Value) -> Option<String> {
+    value.finite().map(number::Number::text)
+}
