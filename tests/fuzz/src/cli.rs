@@ -97,7 +97,14 @@ fn execute(command: Command) -> Result<(), Error> {
         Command::Run { seconds, targets } => {
             run::build(&targets)?;
             say(Report::HEAD)?;
-            targets.iter().try_for_each(|target| say(&run::run(target, seconds)?.to_string()))
+            let mut failures = Vec::new();
+            for target in &targets {
+                match run::run(target, seconds) {
+                    Ok(report) => say(&report.to_string())?,
+                    Err(failure) => failures.push(failure.to_string()),
+                }
+            }
+            if failures.is_empty() { Ok(()) } else { Err(Error::Failed(failures.join("\n"))) }
         }
         Command::Keep { targets } => {
             run::build(&targets)?;

@@ -5,7 +5,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`cli`] | the commands and their exit codes |
-//! | [`seeds`] | the inputs to begin with, made of what is recorded in `tests/fixtures` |
+//! | [`seeds`] | the inputs to begin with, made of what is recorded in `tests/fixtures`, and of what is hostile |
 //! | [`run`] | `just fuzz`: the targets under libFuzzer, one after another, and what they reached |
 //! | [`targets`] | the laws: one function for each target, which panics where its law is broken |
 //!
@@ -28,6 +28,8 @@ mod dialect;
 #[path = "../../support/edits.rs"]
 mod edits;
 mod error;
+#[path = "../../support/hostile.rs"]
+mod hostile;
 #[path = "../../support/pair.rs"]
 mod pair;
 mod peer;

@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::error::cannot;
+use crate::hostile::Hostile;
 use crate::targets::BETWEEN;
 
 /// The longest seed made of an exposition.
 const SEED_BYTES_MAX: usize = 3000;
+
+/// The longest line of one that is hostile.
+const HOSTILE_BYTES_MAX: usize = 200;
 
 const ANSWERS: [&str; 8] = [
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -85,8 +89,11 @@ pub fn of(target: &str) -> Result<Vec<Vec<u8>>, Error> {
         "client" => cut(&ANSWERS),
         "decimal" => plain(&NUMBERS),
         "state" => states(),
-        "exposition" => recorded()?.into_iter().flat_map(|body| parts(&body)).collect(),
-        "bodies" => pairs(&recorded()?),
+        "exposition" => recorded()?.iter().flat_map(|body| parts(body)).chain([hostile()]).collect(),
+        "bodies" => {
+            let dialects = (0..6).map(|dialect| [&[dialect, 0x80, 0, 0], &hostile()[..]].concat());
+            pairs(&recorded()?).into_iter().chain(dialects).collect()
+        }
         // Its inputs are choices, of which any bytes are some.
         _ => (0..16_u8).map(|number| (0..64_u8).map(|place| place.wrapping_mul(number)).collect()).collect(),
     })
@@ -109,6 +116,13 @@ fn recorded() -> Result<Vec<String>, Error> {
     paths.sort();
     let read = |path: &PathBuf| fs::read_to_string(path).map_err(cannot(format!("read {}", path.display())));
     paths.iter().map(read).collect()
+}
+
+/// A hostile body, less what is long in it.
+fn hostile() -> Vec<u8> {
+    let body = Hostile::new().body;
+    let lines = body.split_inclusive(|byte| *byte == b'\n').filter(|line| line.len() <= HOSTILE_BYTES_MAX);
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// A body in parts of a few families each.

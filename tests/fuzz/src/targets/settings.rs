@@ -46,6 +46,10 @@ fn check(settings: &Settings) {
     if let StatsdAddr::Udp(address) | StatsdAddr::Tcp(address) = &settings.statsd_addr {
         assert!(address.port > 0 && !address.host.is_empty());
     }
+    for tag in &settings.tags {
+        let is_clean = |char: char| char.is_alphanumeric() || "_-:/.".contains(char);
+        assert!(tag.to_string().chars().all(is_clean) && !tag.key.is_empty(), "{tag:?}");
+    }
     let dialect = Dialect::of(settings.statsd_format);
     let mut converter = Converter::new(settings, Start::Zero);
     for body in BODIES {

@@ -12,6 +12,9 @@ use docker_metrics_statsd::state::StateFile;
 
 use crate::edits::BODIES;
 
+/// In how many places, all over the file, a byte is changed and the rest left out.
+const CHANGES: usize = 8;
+
 /// A byte that chooses, two that choose what changes, and a file: as it is, or less the sum at its end.
 pub fn state(input: &[u8]) {
     let Some(([choice, place, other], file)) = input.split_first_chunk() else { return };
@@ -29,11 +32,14 @@ pub fn state(input: &[u8]) {
     assert_eq!(said(&again), said(&baseline));
     assert_eq!(store(&path, &again).len(), stored.len());
 
-    let at = (usize::from(*place) << 8 | usize::from(*other)) % stored.len();
-    let mut changed = stored.clone();
-    changed[at] ^= 1 << (choice >> 5);
-    assert!(load(&path, &changed).is_none(), "changed at {at}");
-    assert!(load(&path, &stored[..at]).is_none(), "cut at {at}");
+    let first = usize::from(u16::from_be_bytes([*place, *other]));
+    for place in 0..CHANGES {
+        let at = (first + place * stored.len() / CHANGES) % stored.len();
+        let mut changed = stored.clone();
+        changed[at] ^= 1 << (choice >> 5);
+        assert!(load(&path, &changed).is_none(), "changed at {at}");
+        assert!(load(&path, &stored[..at]).is_none(), "cut at {at}");
+    }
 }
 
 /// Loads a file of these bytes; `None` if it was set aside.
