@@ -76,7 +76,7 @@ pub fn of(target: &str) -> Result<Vec<Vec<u8>>, Error> {
     let plain = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     let cut = |texts: &[&str]| {
         let texts = texts.iter().map(|text| text.as_bytes());
-        texts.flat_map(|text| [[&[0], text].concat(), [&[1], text].concat()]).collect()
+        texts.flat_map(|text| [[&[0], text].concat(), [&[1], text].concat(), [&[2], text].concat()]).collect()
     };
     Ok(match target {
         "settings" => plain(&SETTINGS),

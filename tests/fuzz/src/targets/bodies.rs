@@ -8,7 +8,7 @@ pub(crate) const BETWEEN: u8 = 0x1e;
 /// The most bodies of an input.
 const BODIES_MAX: usize = 16;
 
-/// Two bytes that choose the settings, and bodies with [`BETWEEN`] between them, each behind two bytes that choose what
+/// Two bytes that choose the settings, and bodies with the byte 0x1e between them, each behind two bytes that choose what
 /// happens around it.
 pub fn bodies(input: &[u8]) {
     let Some(([low, high], bodies)) = input.split_first_chunk() else { return };
