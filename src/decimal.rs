@@ -16,8 +16,11 @@ const DIGITS_MAX: usize = 18;
 const MANTISSA_MAX: i128 = 999_999_999_999_999_999;
 /// Powers of ten that align two mantissas without leaving `i128`.
 const SHIFT_MAX: u32 = 20;
-/// Beyond these a double is zero or infinite (IEEE 754: 4.9e-324 to 1.8e308), whatever its digits.
-const EXPONENT_MAX: i32 = 400;
+/// Where the first digit of a number stands that a double keeps exactly enough: the power of ten above it. Beyond, a
+/// double has fewer digits, or is zero or infinite (IEEE 754: 2.2e-308 to 1.8e308), and it decides.
+const MAGNITUDES: std::ops::Range<i32> = -300..309;
+/// With a smaller exponent, up or down, any mantissa is a number that a double keeps.
+const EXPONENT_USUAL: u16 = 280;
 /// Enough for 5e-324 written out with 18 digits.
 pub(crate) const TEXT_BYTES_MAX: usize = 400;
 
@@ -57,8 +60,8 @@ impl Number {
             return Some(Self::Finite(value));
         }
         match Decimal::parse(text.as_bytes()) {
-            Some(Parsed::Exact(decimal)) => Some(Self::Finite(decimal)),
-            Some(Parsed::TooLong) => text.parse().ok().map(Self::from_f64),
+            Some(Parsed::Exact(decimal)) if decimal.is_within_doubles() => Some(Self::Finite(decimal)),
+            Some(_) => text.parse().ok().map(Self::from_f64),
             None => not_finite(text).then_some(Self::NotFinite),
         }
     }
@@ -218,10 +221,10 @@ impl Decimal {
         } else if !rest.is_empty() {
             return None;
         }
-        if mantissa == 0 && !too_long {
+        if mantissa == 0 {
             return Some(Parsed::Exact(Self::ZERO));
         }
-        if too_long || exponent.abs() > EXPONENT_MAX - TEXT_DIGITS {
+        if too_long {
             return Some(Parsed::TooLong);
         }
         let signed = if negative { -mantissa } else { mantissa };
@@ -299,7 +302,7 @@ impl Decimal {
         if other.is_zero() {
             return Some(self);
         }
-        if self.exponent == other.exponent {
+        if self.exponent == other.exponent && self.exponent.unsigned_abs() < EXPONENT_USUAL {
             // Two mantissas of 18 digits cannot overflow.
             let sum = self.mantissa + other.mantissa;
             if i128::from(sum).abs() <= MANTISSA_MAX {
@@ -313,7 +316,13 @@ impl Decimal {
             (shift <= SHIFT_MAX).then(|| i128::from(decimal.mantissa) * 10_i128.pow(shift))
         };
         let sum = widened(self)?.checked_add(widened(other)?)?;
-        Self::normal(sum, exponent.into())
+        Self::normal(sum, exponent.into()).filter(|sum| sum.is_within_doubles())
+    }
+
+    /// Whether a double keeps the number: see [`MAGNITUDES`].
+    fn is_within_doubles(self) -> bool {
+        let Some(last_digit) = self.mantissa.unsigned_abs().checked_ilog10() else { return true };
+        MAGNITUDES.contains(&(i32::from(self.exponent) + last_digit.cast_signed() + 1))
     }
 
     /// Whether it is zero.
@@ -458,9 +467,6 @@ const POWERS: [u64; DIGITS_MAX + 1] = {
     powers
 };
 
-/// Digits that a mantissa may move the exponent by.
-const TEXT_DIGITS: i32 = 20;
-
 fn parse_exponent(text: &[u8]) -> Option<i32> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -531,6 +537,7 @@ mod tests {
             ("0.30000000000000004441", "0.30000000000000004"),
             ("12345678901234567890123", "12345678901234568000000"),
             ("1e-400", "0"),
+            ("1e-330", "0"),
         ] {
             assert_eq!(shown(decimal(text)), expected, "{text}");
         }
@@ -540,7 +547,9 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_told_from_what_is_no_number() {
-        for text in ["NaN", "nan", "+Inf", "-Inf", "Inf", "infinity", "1e400", "-1e400"] {
+        for text in
+            ["NaN", "nan", "+Inf", "-Inf", "Inf", "infinity", "1e400", "-1e400", "2e308", "0.00001e314"]
+        {
             assert_eq!(Number::parse(text), Some(Number::NotFinite), "{text}");
         }
         for text in
@@ -564,6 +573,7 @@ mod tests {
             assert_eq!(shown(decimal(left).minus(decimal(right))), expected, "{left} - {right}");
         }
         assert_eq!(decimal("1e300").minus(decimal("1e-300")), decimal("1e300"));
+        assert_eq!(decimal("1.7e308").plus(decimal("1.7e308")), decimal("1.7e308"), "the sum is no double");
     }
 
     #[test]

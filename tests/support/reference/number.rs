@@ -2,8 +2,8 @@
 
 /// The most digits of an exact number.
 const DIGITS_MAX: usize = 18;
-/// The largest power of ten of a number that is taken as it is written.
-const POWER_MAX: u32 = 380;
+/// The powers of ten above a number that is taken as it is written; beyond them, a double decides.
+const MAGNITUDES: std::ops::Range<i32> = -300..309;
 
 /// `mantissa * 10^power`, the mantissa without trailing zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +39,11 @@ impl Value {
         }
         // A power that is no i32 is beyond every limit.
         let power = power.parse().unwrap_or(i32::MAX).saturating_sub(i32::try_from(fraction.len()).unwrap());
-        if digits.len() > DIGITS_MAX || power.unsigned_abs() > POWER_MAX {
-            return Some(Number::nearest(text.parse().unwrap()).map_or(Self::NotFinite, Self::Finite));
-        }
-        let mantissa: i128 = digits.parse().unwrap();
-        let sign = if text.starts_with('-') { -1 } else { 1 };
-        Some(Self::Finite(Number { mantissa: sign * mantissa, power }.short()))
+        let mantissa = || digits.parse::<i128>().unwrap() * if text.starts_with('-') { -1 } else { 1 };
+        let is_exact = digits.len() <= DIGITS_MAX && is_within_doubles(digits.len(), power);
+        let exact = is_exact.then(|| Number { mantissa: mantissa(), power }.short());
+        let number = exact.or_else(|| Number::nearest(text.parse().unwrap()));
+        Some(number.map_or(Self::NotFinite, Self::Finite))
     }
 
     pub(crate) fn finite(self) -> Option<Number> {
@@ -53,6 +52,11 @@ impl Value {
             Self::NotFinite => None,
         }
     }
+}
+
+/// Whether a number of so many digits is one that a double keeps.
+fn is_within_doubles(digits: usize, power: i32) -> bool {
+    MAGNITUDES.contains(&power.saturating_add(i32::try_from(digits).unwrap()))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -66,7 +70,11 @@ impl Number {
     /// The shortest number that reads as this double; `None` if it is not finite.
     fn nearest(float: f64) -> Option<Self> {
         let text = format!("{float:e}");
-        float.is_finite().then(|| Value::parse(&text).unwrap().finite().unwrap())
+        let (digits, power) = text.split_once('e').filter(|_| float.is_finite())?;
+        let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let mantissa = digits.replace('.', "").parse().unwrap();
+        let power = power.parse::<i32>().unwrap() - i32::try_from(places).unwrap();
+        Some(Self { mantissa, power }.short())
     }
 
     fn double(self) -> f64 {
@@ -91,7 +99,8 @@ impl Number {
         if own_shift.max(other_shift) <= 20 {
             let mantissa = self.mantissa * 10_i128.pow(own_shift) + other.mantissa * 10_i128.pow(other_shift);
             let sum = Self { mantissa, power }.short();
-            if sum.mantissa.unsigned_abs().to_string().len() <= DIGITS_MAX {
+            let digits = sum.mantissa.unsigned_abs().to_string().len();
+            if digits <= DIGITS_MAX && (sum.is_zero() || is_within_doubles(digits, sum.power)) {
                 return sum;
             }
         }

@@ -21,9 +21,7 @@ pub fn decimal(input: &[u8]) {
             continue;
         };
         assert_eq!(fast.whole(), slow.whole(), "{line}");
-        if line.len() < 200 && plain(fast).len() < 300 {
-            assert_eq!(Number::parse(&fast.to_string()), Some(Number::Finite(fast)), "{line}");
-        }
+        assert_eq!(Number::parse(&fast.to_string()), Some(Number::Finite(fast)), "{line}");
         if let Some((other, slow_other)) = before {
             assert_eq!(plain(fast.plus(other)), slow.plus(slow_other).text(), "{line} + {other}");
             assert_eq!(plain(fast.minus(other)), slow.minus(slow_other).text(), "{line} - {other}");
