@@ -4,11 +4,13 @@
 //! `smol::block_on` would have them take turns at waiting for sockets, and each turn costs switches of
 //! threads. That thread is started with the first socket, whoever waits, and sleeps through a usual scrape.
 
+use std::future::Future;
 use std::path::Path;
 
 use async_signal::{Signal, Signals};
 use smol::LocalExecutor;
 use smol::channel::{Sender, bounded};
+use smol::future::{or, yield_now};
 use smol::stream::StreamExt;
 
 use super::CliError;
@@ -35,7 +37,7 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
     let confined = confine(&Reach::of(settings).and_change(PLUGIN_FOLDER));
     let connections = LocalExecutor::new();
     let executor = LocalExecutor::new();
-    block_on(executor.run(async {
+    block_on(in_turn(&executor, async {
         // First of all: the engine gives up on a plugin that does not listen.
         let listener = plugin::bind(Path::new(plugin::SOCKET)).map_err(CliError::Bind)?;
         let (events, queue) = bounded(EVENTS_MAX);
@@ -67,6 +69,19 @@ pub(super) fn plugin(settings: &Settings) -> Result<(), CliError> {
         Box::pin(Collector::under_engine(settings, &log, state).run(queue)).await;
         Ok(())
     }))
+}
+
+/// Runs a future and, in turn with it, one task at a time, so that none keeps it waiting: a peer that never pauses keeps
+/// the server busy. An executor's own `run` takes two hundred steps of tasks to one of the future, and so does that of the
+/// connections within it.
+async fn in_turn<T>(executor: &LocalExecutor<'_>, future: impl Future<Output = T>) -> T {
+    or(future, async {
+        loop {
+            executor.tick().await;
+            yield_now().await;
+        }
+    })
+    .await
 }
 
 /// Scrapes from now until SIGTERM.
