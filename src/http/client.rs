@@ -3,18 +3,12 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::time::Duration;
 
 use http_types::{Body, Method, Request, Url};
 use smol::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
 use super::framing::{BodyFence, Framing};
 use super::head::{HeadError, header, length, read_head};
-use crate::timer::Timer;
-
-/// How long an answer is left alone. An engine takes two milliseconds to write one, in ten pieces, and
-/// whoever reads each as it comes is woken for each. A unix socket holds 200 KB meanwhile.
-const ANSWER_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -89,7 +83,6 @@ impl Get {
         S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
     {
         stream.write_all(&self.0).await?;
-        Timer::after(ANSWER_PAUSE).await;
         // Boxed, so that the decoder is compiled once and not for each kind of stream.
         response(Box::new(stream)).await
     }

@@ -17,6 +17,9 @@ use smol::io::{AsyncRead, AsyncWrite};
 
 use crate::timer::Timer;
 
+/// How long an answer is left alone. An engine takes two milliseconds to write one, in ten pieces, and
+/// whoever reads each as it comes is woken for each. A unix socket holds 200 KB meanwhile.
+const ANSWER_PAUSE: Duration = Duration::from_millis(5);
 /// How long more may come after something came that was waited for. An engine writes 4 KiB at a time, and
 /// whoever reads each is woken for each; this is less than it takes to fill the socket.
 const PIECES_PAUSE: Duration = Duration::from_millis(1);
@@ -27,7 +30,7 @@ pub(super) struct Connection {
     stream: UnixStream,
     /// The same socket for the reactor, once it was waited for.
     waited: Option<Async<UnixStream>>,
-    /// More may come until then.
+    /// Until then something comes, or more of it.
     pause: Option<Timer>,
 }
 
@@ -85,7 +88,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll(context, Async::poll_writable, |mut stream| stream.write(bytes))
+        let written = ready!(self.poll(context, Async::poll_writable, |mut stream| stream.write(bytes)))?;
+        self.pause = Some(Timer::after(ANSWER_PAUSE));
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
