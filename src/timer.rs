@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// What is longer than this is this: clocks cannot hold every time that can be asked for.
-const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// A longer wait is this: clocks cannot hold every time that can be asked for.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 thread_local! {
     /// The timers that were polled on this thread and are not due: a few for each task and connection.
@@ -92,7 +92,7 @@ impl Timer {
 
     /// Ready when `time` has passed, a century at most.
     pub fn after(time: Duration) -> Self {
-        Self::at(Instant::now() + time.min(TIME_MAX))
+        Self::at(Instant::now() + time.min(CENTURY))
     }
 }
 

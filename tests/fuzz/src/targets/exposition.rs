@@ -1,16 +1,17 @@
 //! The parser: *of every line it says what a slow reader says: nothing, a type, a sample with its labels and its value, or
-//! the same error.*
+//! the same error. What is read from where a line begins, or from the line before it, is the same.*
 
 use std::collections::BTreeMap;
 
 use docker_metrics_statsd::decimal::{Decimal, Number};
-use docker_metrics_statsd::exposition::{Kind, Line, parse};
+use docker_metrics_statsd::exposition::{Kind, Line, Sample, parse};
 
 use crate::reference::exposition as slow;
 use crate::reference::number::{self, Value};
 
 /// A body.
 pub fn exposition(input: &[u8]) {
+    usual_lines(input);
     for (line, expected) in input.split(|byte| *byte == b'\n').zip(slow::lines(input)) {
         match (parse(line), expected) {
             (Ok(Line::Nothing), Ok(slow::Line::Nothing)) => {}
@@ -18,19 +19,19 @@ pub fn exposition(input: &[u8]) {
                 assert_eq!((&*family, kind), (&*expected, kind_of(&word)));
             }
             (Ok(Line::Sample(sample)), Ok(slow::Line::Sample(expected))) => {
-                assert_eq!(sample.name, expected.name);
-                let all: Vec<_> = sample.labels.iter().collect();
+                assert_eq!(sample.name(), expected.name);
+                let all: Vec<_> = sample.labels().iter().collect();
                 let labels: BTreeMap<_, _> =
                     all.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
                 let labels: BTreeMap<_, _> =
                     labels.into_iter().filter(|(_, value)| !value.is_empty()).collect();
                 assert_eq!(labels, expected.labels);
                 for (name, value) in &labels {
-                    assert_eq!(sample.labels.get(name).as_deref(), Some(value.as_str()));
+                    assert_eq!(sample.labels().get(name).as_deref(), Some(value.as_str()));
                 }
                 let (value, expected) = (sample.value.map(text), expected.value.map(slow_text));
                 assert_eq!(value, expected);
-                assert!(sample.head_bytes <= line.len());
+                assert!(line.starts_with(sample.head));
             }
             (Err(error), Err(expected)) => assert_eq!(error, expected),
             (found, expected) => {
@@ -42,6 +43,36 @@ pub fn exposition(input: &[u8]) {
             }
         }
     }
+}
+
+/// The usual lines once more, each from where it begins in the body, and from the one before it.
+fn usual_lines(input: &[u8]) {
+    let mut before: Option<Sample<'_>> = None;
+    let mut begin = 0;
+    for line in input.split_inclusive(|byte| *byte == b'\n') {
+        let text = input.get(begin..).unwrap_or_default();
+        begin += line.len();
+        let like = before.as_ref().and_then(|before| before.leading_like(text));
+        let Some((sample, bytes)) = Sample::leading(text) else {
+            assert!(like.is_none());
+            continue;
+        };
+        assert_eq!(bytes, line.len());
+        let Ok(Line::Sample(parsed)) = parse(line.strip_suffix(b"\n").unwrap_or(line)) else {
+            panic!("{:?} is no sample", line.escape_ascii().to_string());
+        };
+        assert_eq!(shown(&sample), shown(&parsed));
+        if let Some((like, like_bytes)) = like {
+            assert_eq!((shown(&like), like_bytes), (shown(&sample), bytes));
+        }
+        before = Some(sample);
+    }
+}
+
+fn shown(sample: &Sample<'_>) -> String {
+    let labels: Vec<_> = sample.labels().iter().collect();
+    let Sample { head, value, .. } = sample;
+    format!("{:?} {labels:?} {:?} {value:?} {head:?}", sample.name(), sample.usual())
 }
 
 fn kind_of(word: &str) -> Kind {

@@ -2,7 +2,7 @@
 //! answer, the calls are made that it finds and no others, and the first thing that is no request ends the connection,
 //! with an answer that says why.*
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use docker_metrics_statsd::plugin::{self, Call};
 
@@ -17,11 +17,12 @@ pub fn server(input: &[u8]) {
     let peer = Peer::new(stream, *cuts);
     let got = peer.got();
     let calls = RefCell::new(Vec::new());
-    complete(plugin::connection(peer, &async |call| {
+    let handle = async |call| {
         calls.borrow_mut().push(call);
         // A call that failed is answered too.
         if calls.borrow().len().is_multiple_of(3) { Err("a\r\n\"b\"".to_owned()) } else { Ok(()) }
-    }));
+    };
+    complete(plugin::connection(peer, &handle, &Cell::new(false)));
     let answers = answers(&got.lock().unwrap());
     let (expected, expected_calls) = expected(stream, &answers);
     assert_eq!(calls.into_inner(), expected_calls);
