@@ -1,6 +1,7 @@
 //! Families: what the TYPE lines say of the samples that follow.
 
 use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
+use crate::wide;
 
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +204,8 @@ impl Families {
     /// The suffix alone decides nothing: `x_total` may be a gauge.
     pub fn standing(&mut self, name: &[u8], fingerprints: &Fingerprints) -> Standing {
         if let Some(standing) = self.last
-            && self.last_name == name
+            && self.last_name.len() == name.len()
+            && wide::begins_alike(name, &self.last_name, name.len())
         {
             return standing;
         }
