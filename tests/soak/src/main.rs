@@ -36,6 +36,7 @@ mod reader;
 #[allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "test support: it panics where it is wrong itself, and only a part of it is used here"
 )]
