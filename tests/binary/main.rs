@@ -29,7 +29,7 @@ use support::{system_tool, workspace_root};
 /// Where everything is built, in the workspace.
 const OUT: &str = "target/plugin";
 
-/// What an image's tarball may take; to be lowered only.
+/// What an image's tarball may take, of the megabyte that it is to stay below.
 const TARBALL_BYTES_MAX: u64 = 925_000;
 /// `SIGABRT` (signal(7)).
 const SIGABRT: i32 = 6;
