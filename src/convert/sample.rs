@@ -1,4 +1,5 @@
-//! The exact way of a line: by the whole grammar, to whatever place it has among those that are known.
+//! The exact way of a line: whatever it says, to whatever place it has among those that are known. A line as clients
+//! write it is read from its first bytes on; any other one by the whole grammar.
 
 use std::borrow::Cow;
 
