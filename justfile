@@ -179,7 +179,6 @@ fmt:
 doc:
     cargo doc --workspace --no-deps
 
-# Run what .ci/run runs: every check and test, 20 seconds of soak, new inputs for a short time, the limits on
-# instructions
+# Run what .ci/run runs: every check and test, a little soak and fuzz, the limits on instructions
 [group('check')]
 ci: lint deny test-all soak (fuzz "5") bench-count
