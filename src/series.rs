@@ -12,6 +12,7 @@
 //! A scrape changes nothing before [`Series::finish`], so that an incomplete one leaves no trace. Pure: it knows
 //! fingerprints and numbers, nothing of sockets, clocks or names on the wire.
 
+mod growth;
 mod index;
 mod line;
 mod order;

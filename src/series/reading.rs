@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::index::Index;
 use super::line::{CUMULATIVE, Known, LANDMARK, Line, LineKind, NOT_EXPECTED, OWES, TAKEN};
 use super::order::Order;
-use super::seen::{Meaning, Seen};
+use super::seen::Seen;
 use super::{Continuity, Debt, LINES_MAX, Series, give_back, identity};
 use crate::decimal::Decimal;
 use crate::fingerprint::Fingerprint;
@@ -31,26 +31,26 @@ pub enum Place {
 /// A last value that is to be changed when the scrape is complete.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, packed(4))]
-struct Change {
-    place: u32,
-    seen: Seen,
+pub(super) struct Change {
+    pub(super) place: u32,
+    pub(super) seen: Seen,
 }
 
 /// What the scrape being read has shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    continuity: Continuity,
+    pub(super) continuity: Continuity,
     /// How many lines were known before.
     pub(super) known: usize,
     /// The line that is expected.
-    next: usize,
+    pub(super) next: usize,
     /// How many lines stood as expected before the first that did not; `None` while all do.
     prefix: Option<usize>,
     /// Where each line stands, from the first on that did not stand as expected.
     order: Order,
     /// New last values of known lines.
-    changes: Vec<Change>,
-    wide: Vec<(Fingerprint, Decimal)>,
+    pub(super) changes: Vec<Change>,
+    pub(super) wide: Vec<(Fingerprint, Decimal)>,
     index: Option<Index>,
     /// Where in it the series belongs that was not found last.
     free: Option<usize>,
@@ -231,84 +231,8 @@ impl Series {
         self.reading.continuity
     }
 
-    /// A cumulative series' value in this scrape, and the text that [`Decimal::leading`] read it from with its line
-    /// feed, if the same text next time needs no second look; returns what it owes now.
-    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: &[u8]) -> Decimal {
-        let growth = self.growth(place, line.identity, value);
-        let seen = Seen::written(value, written);
-        if seen == Seen::WIDE {
-            self.reading.wide.push((line.identity, value));
-        }
-        self.put(place, line, Some(seen));
-        match self.debts.get_mut(&line.identity) {
-            Some(debt) => {
-                debt.is_shown = true;
-                debt.amount.plus(growth)
-            }
-            None => growth,
-        }
-    }
-
-    /// As [`Self::observe`], of the expected line, which is that of a cumulative series, in a continued scrape; `None`,
-    /// and nothing is changed, where that is not as simple as it mostly is.
-    #[inline]
-    pub fn observe_expected(&mut self, value: Decimal, written: &[u8]) -> Option<Decimal> {
-        let known = self.lines.get(self.reading.next).filter(|line| !line.is(OWES))?;
-        let Meaning::Value(before) = known.seen.meaning() else { return None };
-        let seen = Seen::written(value, written);
-        let place = u32::try_from(self.reading.next).ok().filter(|_| seen != Seen::WIDE)?;
-        let growth = value.minus(before);
-        self.reading.changes.push(Change { place, seen });
-        self.accept(1);
-        // A value that fell was reset.
-        Some(if growth.is_negative() { value } else { growth })
-    }
-
-    /// As [`Self::observe`], but returns only what the series grew by: what it owes stays as it is.
-    #[inline(never)]
-    pub fn grow(&mut self, place: Place, line: &Line, value: Decimal) -> Decimal {
-        let debt = self.debts.remove(&line.identity);
-        let growth = self.observe(place, line, value, b"");
-        self.debts.extend(debt.map(|debt| (line.identity, debt)));
-        growth
-    }
-
-    fn growth(&self, place: Place, identity: Fingerprint, value: Decimal) -> Decimal {
-        let known = match place {
-            Place::Expected => self.lines.get(self.reading.next),
-            Place::Moved(place) => self.lines.get(place),
-            Place::New | Place::Repeated => None,
-        };
-        match (self.reading.continuity, known) {
-            (Continuity::Baseline, _) | (Continuity::Rechosen, None) => Decimal::ZERO,
-            (Continuity::Continued, None) if self.has_forgotten => Decimal::ZERO,
-            // It was absent, so it was zero.
-            (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
-            (_, Some(known)) => match self.value(identity, known.seen) {
-                None => Decimal::ZERO,
-                Some(seen) => {
-                    let growth = value.minus(seen);
-                    // A value that fell was reset.
-                    if growth.is_negative() { value } else { growth }
-                }
-            },
-        }
-    }
-
-    /// The series is there, but its value is of no use: what is known of it stays. If nothing is, then
-    /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
-    pub fn keep(&mut self, place: Place, line: &Line) {
-        let seen = match (self.reading.continuity, place) {
-            (Continuity::Continued, Place::New) if self.has_forgotten => Some(Seen::UNKNOWN),
-            (Continuity::Restarted, _) | (Continuity::Continued, Place::New) => Some(Seen::of(Decimal::ZERO)),
-            (Continuity::Baseline | Continuity::Rechosen, Place::New) => Some(Seen::UNKNOWN),
-            _ => None,
-        };
-        self.put(place, line, seen);
-    }
-
     /// Notes that the line stands here, and its last value if there is a new one.
-    fn put(&mut self, place: Place, line: &Line, seen: Option<Seen>) {
+    pub(super) fn put(&mut self, place: Place, line: &Line, seen: Option<Seen>) {
         let known = match place {
             Place::Repeated => return,
             Place::New => None,
