@@ -165,11 +165,11 @@ mod tests {
     #[test]
     fn calls_that_wait_are_bounded_and_one_more_is_told() {
         let (events, queue) = bounded(EVENTS_MAX);
-        let start = || smol::block_on(handle(Call::StartMetrics, &events));
+        let start = || block_on(handle(Call::StartMetrics, &events));
         assert!((0..EVENTS_MAX).all(|_| start().is_ok()));
         let busy = Err("the plugin is busy with earlier calls".to_owned());
         assert_eq!(start(), busy);
-        assert_eq!(smol::block_on(handle(Call::StopMetrics, &events)), busy);
+        assert_eq!(block_on(handle(Call::StopMetrics, &events)), busy);
         queue.try_recv().unwrap();
         assert_eq!(start(), Ok(()));
     }
@@ -178,7 +178,7 @@ mod tests {
     fn a_stop_that_nobody_answers_is_answered_in_time() {
         let (events, _queue) = bounded(EVENTS_MAX);
         let begin = std::time::Instant::now();
-        let stopped = smol::block_on(handle(Call::StopMetrics, &events));
+        let stopped = block_on(handle(Call::StopMetrics, &events));
         assert_eq!(stopped, Err("the last scrape took too long".to_owned()));
         assert!(begin.elapsed() >= LAST_WORDS_TIME_MAX);
     }
