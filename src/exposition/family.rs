@@ -243,10 +243,14 @@ impl Families {
 
     /// Whether another family claims the samples of this one, or this one those of another.
     fn is_claimed(&self, family: &str, kind: Kind, fingerprints: &Fingerprints) -> bool {
-        let claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix.as_bytes()).is_some());
-        let mut claimed = claimed.map(|suffix| fingerprints.of(format!("{family}_{suffix}").as_bytes()));
-        self.by_suffix(family.as_bytes(), fingerprints).is_some()
-            || claimed.any(|name| self.kinds.contains_key(&name))
+        let mut name = [family, "_"].concat();
+        let mut is_declared = |suffix: &str| {
+            name.truncate(family.len() + 1);
+            name.push_str(suffix);
+            self.kinds.contains_key(&fingerprints.of(name.as_bytes()))
+        };
+        let mut claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix.as_bytes()).is_some());
+        self.by_suffix(family.as_bytes(), fingerprints).is_some() || claimed.any(|suffix| is_declared(suffix))
     }
 
     /// The family declared last, if it is among those that are kept.
