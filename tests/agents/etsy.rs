@@ -1,11 +1,15 @@
 //! Etsy's statsd has, to the last digit, what the expositions say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::expected::{Expected, assert_same};
 use crate::exposition::{self, Kind};
 use crate::program::{self, Line};
-use crate::support::{asked_to_skip, etsy::Etsy};
+use crate::support::{asked_to_skip, carbon::Carbon, etsy::Etsy, graphite};
+
+/// Long enough for a scrape to be sent within.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 #[test]
 fn etsy_statsd_has_the_counts_and_gauges_of_every_exposition() {
@@ -33,6 +37,34 @@ fn etsy_statsd_has_graphites_tags_as_they_were_sent() {
         let etsy = etsy_after(&program::lines_from_zero("graphite", &scrape));
         expected.check(name, etsy.counters(), etsy.gauges());
     }
+}
+
+/// The dashboard for Grafana asks for these paths, which `tests/it/dashboards.rs` looks for.
+#[test]
+fn etsy_statsd_writes_the_paths_to_graphite_that_the_dashboard_asks_for() {
+    if asked_to_skip("agents") {
+        return;
+    }
+    for scrape in exposition::complete_scrapes() {
+        let lines = program::lines_from_zero("graphite", &scrape);
+        let expected: BTreeSet<String> = lines.iter().flat_map(|line| graphite::paths(line)).collect();
+        assert!(expected.len() > 100, "{expected:?}");
+        let carbon = Carbon::start();
+        let mut etsy = Etsy::start_before_carbon(carbon.port(), FLUSH_INTERVAL);
+        etsy.send(&program::pack(&lines));
+        let paths = etsy.wait_for_flushed(|| {
+            let paths = carbon.paths();
+            expected.is_subset(&paths).then_some(paths)
+        });
+        let others = paths.difference(&expected).filter(|path| !is_of_the_server(path));
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&String>::new(), "{scrape:?}");
+    }
+}
+
+fn is_of_the_server(path: &str) -> bool {
+    ["stats.statsd.", "stats.counters.statsd.", "stats.gauges.statsd."]
+        .iter()
+        .any(|begin| path.starts_with(begin))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Etsy's statsd, the original: exact sums over its management port.
 //!
-//! Its flush interval is an hour, so no flush ever clears what a test wants to read. It counts what
-//! it cannot read as `bad_lines_seen`.
+//! Its flush interval is an hour, so no flush ever clears what a test wants to read; unless it is there
+//! for what it flushes to Graphite. It counts what it cannot read as `bad_lines_seen`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,6 +18,11 @@ use super::{installed_tool, system_tool};
 /// An answer that takes longer is a server that hangs.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
+/// Prints what it flushes, which is nothing.
+const QUIET: &str = r#"backends: ["./backends/console"]"#;
+/// Too long for any test.
+const NEVER: Duration = Duration::from_secs(3600);
+
 /// A running Etsy statsd on loopback UDP.
 pub(crate) struct Etsy {
     process: Process,
@@ -29,19 +34,32 @@ pub(crate) struct Etsy {
 
 impl Etsy {
     pub(crate) fn start() -> Self {
-        process::start_on_free_ports("Etsy statsd", || Self::try_start(process::free_udp_port()))
+        process::start_on_free_ports("Etsy statsd", || {
+            Self::try_start(process::free_udp_port(), QUIET, NEVER)
+        })
+    }
+
+    /// Starts one that flushes to a carbon on the same address, under names that are not the legacy ones.
+    pub(crate) fn start_before_carbon(carbon_port: u16, flush_interval: Duration) -> Self {
+        let backend = format!(
+            r#"backends: ["./backends/graphite"], graphiteHost: "127.0.0.1", graphitePort: {carbon_port},
+  graphite: {{ legacyNamespace: false }}"#
+        );
+        let start = || Self::try_start(process::free_udp_port(), &backend, flush_interval);
+        process::start_on_free_ports("Etsy statsd", start)
     }
 
     /// Starts on a given UDP port, which another server has just left.
     pub(crate) fn start_on(port: u16) -> Self {
-        process::start_on_free_ports("Etsy statsd", || Self::try_start(port))
+        process::start_on_free_ports("Etsy statsd", || Self::try_start(port, QUIET, NEVER))
     }
 
-    fn try_start(port: u16) -> Option<Self> {
+    fn try_start(port: u16, backend: &str, flush_interval: Duration) -> Option<Self> {
         let program = installed_tool("statsd/node_modules/statsd/stats.js");
         let management_port = process::free_tcp_port();
         let folder = process::folder();
-        let config = process::write_config(&folder, &configuration(port, management_port));
+        let config =
+            process::write_config(&folder, &configuration(port, management_port, backend, flush_interval));
         let mut command = Command::new(system_tool("node"));
         command.arg(program).arg(config).current_dir(&folder);
         let mut process = Process::spawn("Etsy statsd", &command, &folder);
@@ -81,6 +99,11 @@ impl Etsy {
         let port = self.management_port;
         let reached = || read_object(&ask(port, "counters")).get(name).is_some_and(|found| *found >= sum);
         self.process.wait_for("sum of a counter", |_| reached().then_some(()));
+    }
+
+    /// Looks until `look` finds what the server has flushed.
+    pub(crate) fn wait_for_flushed<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> T {
+        self.process.wait_for("flush", |_| look())
     }
 
     /// Lines that the server could not read.
@@ -130,12 +153,13 @@ fn ask(management_port: u16, command: &str) -> String {
     }
 }
 
-fn configuration(port: u16, management_port: u16) -> String {
+fn configuration(port: u16, management_port: u16, backend: &str, flush_interval: Duration) -> String {
     format!(
-        r#"{{ flushInterval: 3600000, backends: ["./backends/console"], automaticConfigReload: false,
+        r#"{{ flushInterval: {}, {backend}, automaticConfigReload: false,
   mgmt_address: "127.0.0.1", mgmt_port: {management_port},
   servers: [{{ server: "./servers/udp", address: "127.0.0.1", port: {port} }}] }}
-"#
+"#,
+        flush_interval.as_millis()
     )
 }
 

@@ -15,9 +15,11 @@
     reason = "test support: a panic is how a test fails, and each test binary uses its own part"
 )]
 
+pub(crate) mod carbon;
 pub(crate) mod collectd;
 pub(crate) mod datadog;
 pub(crate) mod etsy;
+pub(crate) mod graphite;
 pub(crate) mod hostile;
 pub(crate) mod process;
 pub(crate) mod udp;
