@@ -81,7 +81,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are sent.
-    const ALL: [Self; 15] = [
+    pub const ALL: [Self; 15] = [
         Self::Scrapes,
         Self::ScrapesFailed,
         Self::LinesSent,

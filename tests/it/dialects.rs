@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use docker_metrics_statsd::config::Settings;
-use docker_metrics_statsd::convert::{Converter, Start};
 use docker_metrics_statsd::decimal::Number;
 use docker_metrics_statsd::statsd::{Encoder, Format, Kind, Metric};
 use proptest::collection::vec;
@@ -11,6 +9,7 @@ use proptest::prelude::*;
 
 use crate::dialect::{DATADOG, Dialect, ETSY, IN_NAMES, Read, Tag};
 use crate::hostile::Hostile;
+use crate::sent;
 
 impl Dialect {
     fn cleaned(&self, marks: &str, text: &str) -> String {
@@ -163,18 +162,6 @@ proptest! {
     }
 }
 
-/// The lines of a hostile exposition in a dialect of this name.
-fn hostile_lines(format: &str, hostile: &Hostile) -> Vec<String> {
-    let settings = Settings::from_vars("", |name| (name == "STATSD_FORMAT").then(|| format.to_owned()));
-    let mut converter = Converter::new(&settings.unwrap(), Start::Zero);
-    converter.convert(&hostile.body).unwrap();
-    let datagrams = 0..converter.datagrams();
-    let datagram = |index| str::from_utf8(converter.datagram(index).unwrap()).unwrap().to_owned();
-    let text: String = datagrams.map(datagram).collect();
-    assert!(text.ends_with('\n'));
-    text.split_terminator('\n').map(str::to_owned).collect()
-}
-
 /// A strict reader finds each value of a hostile exposition once, and nothing that it does not say.
 #[test]
 fn a_hostile_exposition_says_nothing_else_in_any_dialect() {
@@ -203,10 +190,10 @@ fn a_hostile_exposition_says_nothing_else_in_any_dialect() {
         ("librato", &IN_NAMES[2]),
         ("signalfx", &IN_NAMES[3]),
     ] {
-        let lines = hostile_lines(name, &hostile);
+        let lines = sent::lines(name, &hostile.body);
         let reads = lines.iter().map(|line| dialect.read(line));
         check(name, false, reads.inspect(|read| assert!(!read.tags.is_empty(), "{read:?}")).collect());
     }
-    let lines = hostile_lines("etsy", &hostile);
+    let lines = sent::lines("etsy", &hostile.body);
     check("etsy", true, lines.iter().map(|line| ETSY.read(line)).collect());
 }

@@ -4,6 +4,7 @@
 mod agent;
 mod check;
 mod command_line;
+mod dashboards;
 mod demo;
 #[path = "../support/dialect.rs"]
 mod dialect;
@@ -14,6 +15,8 @@ mod enclosed;
 mod endpoint;
 mod fenced_client;
 mod fenced_server;
+#[path = "../support/graphite.rs"]
+mod graphite;
 #[path = "../support/hostile.rs"]
 mod hostile;
 mod hostile_callers;
@@ -34,6 +37,7 @@ mod random;
 mod reference;
 mod restarts;
 mod rights;
+mod sent;
 mod sequences;
 mod sinks;
 mod supply;
