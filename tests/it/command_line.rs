@@ -22,7 +22,13 @@ const STARTING: &str = "engine-28.5.2-daemon-starting.prom";
 /// Compares with a file of `tests/golden`; `UPDATE=1` writes it instead.
 #[track_caller]
 fn check_golden(name: &str, text: &str) {
-    let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    check_written(&format!("tests/golden/{name}"), text);
+}
+
+/// Compares with a file of the project that a test writes with `UPDATE=1`.
+#[track_caller]
+pub(crate) fn check_written(path: &str, text: &str) {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, text).unwrap();
     }
