@@ -150,6 +150,14 @@ bench-engine: plugin
 bench-count: bench-build
     {{ bench }} instructions
 
+# Draw docs/dashboard.png again, from ten minutes of a real engine; needs root, Debian's libcairo2 and PyPI
+[group('measure')]
+picture: plugin
+    cargo test --package plugin-builder --test engine picture -- --ignored
+    python3 -m venv target/tools/picture
+    GRAPHITE_NO_PREFIX=True target/tools/picture/bin/pip install --quiet graphite-web==1.1.10 whisper==1.1.10 matplotlib==3.11.2
+    target/tools/picture/bin/python3 dashboards/picture.py dashboards/grafana-graphite.json target/picture/carbon.txt docs/dashboard.png
+
 # The measuring program, compiled as the plugin is
 [private]
 bench-build:

@@ -35,6 +35,7 @@ mod flow;
 mod image;
 mod lifecycle;
 mod logging;
+mod picture;
 mod private_engine;
 mod push;
 mod rights;
