@@ -24,7 +24,8 @@ fn udp_reaches_an_address_and_a_name() {
     for host in ["127.0.0.1", "localhost"] {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut sink = sink(&format!("udp://{host}:{}", server.local_addr().unwrap().port()));
-        send(&mut sink, b"a:1|c\n").unwrap();
+        // Debian's localhost is ::1 first: what is refused there goes to the next address.
+        send(&mut sink, b"a:1|c\n").or_else(|_| send(&mut sink, b"a:1|c\n")).unwrap();
         let mut buffer = [0; 100];
         let count = server.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..count], b"a:1|c\n", "{host}");
