@@ -39,4 +39,5 @@ mod picture;
 mod private_engine;
 mod push;
 mod rights;
+mod troubles;
 mod upgrade;

@@ -10,6 +10,7 @@ mod demo;
 #[path = "../support/dialect.rs"]
 mod dialect;
 mod dialects;
+mod documents;
 #[path = "../support/edits.rs"]
 mod edits;
 mod enclosed;
@@ -32,6 +33,8 @@ mod lookups;
 #[path = "../support/pair.rs"]
 mod pair;
 mod peers;
+#[path = "../support/quotations.rs"]
+mod quotations;
 #[path = "../support/random.rs"]
 mod random;
 #[path = "../support/reference.rs"]

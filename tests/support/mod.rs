@@ -22,6 +22,7 @@ pub(crate) mod etsy;
 pub(crate) mod graphite;
 pub(crate) mod hostile;
 pub(crate) mod process;
+pub(crate) mod quotations;
 pub(crate) mod udp;
 
 use std::io::Write as _;
