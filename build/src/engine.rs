@@ -81,6 +81,8 @@ impl Engine {
         let folder = Folder::create()?;
         let enclosure = Enclosure::open(folder.path())?;
         let mut engine = Self { daemon: None, enclosure, path, flags: options.flags.clone(), folder };
+        let config = engine.config_file();
+        std::fs::write(&config, "{}").map_err(|source| EngineError::File { path: config, source })?;
         engine.start_daemon()?;
         Ok(engine)
     }
@@ -103,6 +105,9 @@ impl Engine {
             .env("PATH", &self.path)
             // Where containerd puts what it dumps when a new `dockerd` finds it without its old one.
             .env("TMPDIR", self.folder.path())
+            // Not the machine's: what that says too, a flag must not say.
+            .arg("--config-file")
+            .arg(self.config_file())
             .arg("--data-root")
             .arg(self.file("data"))
             .arg("--exec-root")
@@ -254,6 +259,10 @@ impl Engine {
 
     fn socket(&self) -> PathBuf {
         self.file("api.sock")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.file("daemon.json")
     }
 
     fn pid_file(&self) -> PathBuf {
