@@ -123,7 +123,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8
 /// Refuses what async-h1 would close, hang or start threads on; returns the length of the body.
 fn check_head(head: &str) -> Read<usize> {
     let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (Some(method), Some(_), Some(version), None) =
+    let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
         return refuse(400, "the request line is malformed");
@@ -134,6 +134,10 @@ fn check_head(head: &str) -> Read<usize> {
     // http-types takes small letters for the same method.
     if !Method::from_str(method).is_ok_and(|known| known.as_ref() == method) {
         return refuse(405, format!("method {method} is not served"));
+    }
+    // A host in it would be read as one: whoever sends it chooses what a parser of host names is given.
+    if !target.starts_with('/') {
+        return refuse(400, "the request is for no path");
     }
     if header(head, "transfer-encoding").next().is_some() {
         return refuse(411, "the request must say its length");

@@ -199,6 +199,8 @@ fn what_is_not_the_protocol_is_refused_with_a_reason() {
     check_refused(&plugin, "post /MetricsCollector.StartMetrics HTTP/1.1\r\n\r\n", 405);
     check_refused(&plugin, "FROB /MetricsCollector.StartMetrics HTTP/1.1\r\n\r\n", 405);
     check_refused(&plugin, "POST /a/../MetricsCollector.StopMetrics HTTP/1.1\r\n\r\n", 404);
+    check_refused(&plugin, "POST http://Host/MetricsCollector.StopMetrics HTTP/1.1\r\n\r\n", 400);
+    check_refused(&plugin, "POST @Host/MetricsCollector.StopMetrics HTTP/1.1\r\n\r\n", 400);
     check_refused(&plugin, "POST /MetricsCollector.StartMetrics HTTP/1.0\r\n\r\n", 505);
     check_refused(&plugin, "nonsense\r\n\r\n", 400);
     check_refused(&plugin, post("A b\r\n"), 400);

@@ -127,7 +127,7 @@ fn request(stream: &mut &[u8]) -> Option<Request> {
     let head = Head::take(stream)?;
     let words: Vec<&str> = head.words.iter().map(String::as_str).collect();
     let [method, target, "HTTP/1.1"] = words[..] else { return None };
-    let is_whole = !method.is_empty() && method.bytes().all(is_token) && !target.is_empty();
+    let is_whole = !method.is_empty() && method.bytes().all(is_token) && target.starts_with('/');
     let is_plain = head.values("transfer-encoding").is_empty() && head.values("expect").is_empty();
     let lengths = head.values("content-length");
     let bytes = match lengths.as_slice() {
@@ -144,7 +144,6 @@ fn request(stream: &mut &[u8]) -> Option<Request> {
         path: target.split('?').next().unwrap().to_owned(),
         method: method.to_owned(),
         is_odd: !["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"].contains(&method)
-            || !target.starts_with('/')
             || !target.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte)),
         goes_on: !options.any(|option| option.eq_ignore_ascii_case("close")),
     })
