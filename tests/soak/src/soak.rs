@@ -116,7 +116,7 @@ struct Part<'a> {
     heard: Instant,
     answered_at: Instant,
     /// The state file when the last scrape was asked for.
-    state: Option<u64>,
+    state: Option<state::Number>,
     /// When the machine was booted, by the process' clocks.
     boot: Amount,
     /// Complete scrapes of this process; `None` when what it says of them may have been lost or repeated.

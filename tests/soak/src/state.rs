@@ -16,6 +16,9 @@ const FOLDER: &str = "/run/docker";
 /// Room for the state of a huge scrape that is owed whole, twice.
 const FOLDER_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Tells one saved state from another.
+pub(crate) type Number = (u64, i64, i64);
+
 /// Makes the plugin's folder on a small disk of its own. Everything below `/run` is hidden from this process and those
 /// that it starts, which must not be in the mount namespace of everybody else.
 pub(crate) fn prepare() -> Result<(), Error> {
@@ -37,9 +40,9 @@ pub(crate) fn prepare() -> Result<(), Error> {
     fs::create_dir(&plugins).map_err(Error::io(format!("make {plugins}")))
 }
 
-/// Which file it is: each save makes a new one.
-pub(crate) fn number() -> Option<u64> {
-    fs::metadata(PATH).ok().map(|metadata| metadata.ino())
+/// Which file it is, and when it became that: each save takes the one before the last.
+pub(crate) fn number() -> Option<Number> {
+    fs::metadata(PATH).ok().map(|metadata| (metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 /// Removes it, and what was set aside.
@@ -89,8 +92,9 @@ pub(crate) fn tomorrow() -> SystemTime {
     SystemTime::now() + AGE_MAX
 }
 
-/// From now on there is no room for a byte more.
+/// From now on there is no room for a byte more, nor for the next save: what that would be written over goes, too.
 pub(crate) fn fill() -> Result<(), Error> {
+    let _ = fs::remove_file(format!("{PATH}.new"));
     let disk = rustix::fs::statvfs(FOLDER).map_err(|error| Error::io("look at the disk")(error.into()))?;
     // A size of nothing would be none at all.
     resize((disk.f_blocks - disk.f_bfree).max(1) * disk.f_frsize)
