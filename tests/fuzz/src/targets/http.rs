@@ -11,7 +11,7 @@ pub(super) struct Head {
     /// The words of its first line.
     pub(super) words: VecDeque<String>,
     /// Names in lower case.
-    fields: Vec<(String, String)>,
+    pub(super) fields: Vec<(String, String)>,
 }
 
 impl Head {

@@ -10,6 +10,8 @@ use super::http::{Head, is_token, length, take};
 use crate::peer::{Peer, complete};
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// With more the head is refused; the server adds one of its own to the 128 that async-h1 takes.
+const FIELDS_MAX: usize = 127;
 
 /// One byte that cuts, and the stream.
 pub fn server(input: &[u8]) {
@@ -134,7 +136,7 @@ fn request(stream: &mut &[u8]) -> Option<Request> {
         [] => 0,
         [first, others @ ..] => length(first).filter(|_| others.iter().all(|other| other == first))?,
     };
-    if !is_whole || !is_plain || bytes > BODY_BYTES_MAX {
+    if !is_whole || !is_plain || bytes > BODY_BYTES_MAX || head.fields.len() > FIELDS_MAX {
         return None;
     }
     take(stream, bytes)?;
