@@ -12,7 +12,7 @@ mod packet;
 mod rate;
 
 pub use check::{CheckStatus, MESSAGE_CHARS_MAX, ServiceCheck};
-pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_byte, is_tag_char};
+pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
 pub use dialect::Format;
 pub use encode::{Cleaning, Encoder, Kind, Metric};
 pub use packet::{PACKETS_BYTES_MAX, Packets, Pushed};

@@ -50,13 +50,6 @@ pub fn is_tag_char(char: char) -> bool {
     Charset::TAG.holds(char)
 }
 
-/// The same for a byte of ASCII.
-#[inline]
-#[must_use]
-pub fn is_tag_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'/' | b'.')
-}
-
 /// Cuts what was written from `start` on to `chars_max` characters.
 pub(super) fn cut(out: &mut String, start: usize, chars_max: usize) {
     let Some(written) = out.get(start..) else { return };
@@ -79,6 +72,7 @@ fn fnv1a(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wide::{STEP, Step};
 
     #[track_caller]
     fn check(charset: Charset, text: &str, expected: &str) {
@@ -95,7 +89,9 @@ mod tests {
 
     #[test]
     fn a_byte_is_what_its_character_is() {
-        assert!((0..=0x7f_u8).all(|byte| is_tag_byte(byte) == is_tag_char(char::from(byte))));
+        let stays = |byte: u8| Step::at(&[byte; STEP], 0).places_of_simple() == u32::MAX;
+        assert!((0..=0x7f_u8).all(|byte| stays(byte) == is_tag_char(char::from(byte))));
+        assert!((0x80..=u8::MAX).all(|byte| !stays(byte)));
     }
 
     #[test]
