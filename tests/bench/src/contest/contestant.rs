@@ -8,9 +8,9 @@ use crate::Error;
 /// Who is timed, and with which body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contestant {
-    /// Counting the newlines of the body: what memory and wide instructions allow.
+    /// Counting the newlines of the bodies of `Warm`: what memory and wide instructions allow.
     NewlineScan,
-    /// Finding one newline after the other: the least that any reader of lines does.
+    /// Finding one newline after the other in them: the least that any reader of lines does.
     LineWalk,
     /// Ours, with a scrape in which 10 % of the values have changed.
     Warm,
@@ -18,11 +18,11 @@ pub enum Contestant {
     Churn,
     /// Ours, with a scrape in another order.
     Shuffled,
-    /// Ours, with the first scrape.
+    /// Ours, with one of them as the first scrape.
     First,
     /// `prometheus-parse`, a hash map and cadence, with the bodies of `Warm`.
     Pipeline,
-    /// `prom_text_format_parser`, which does nothing but read, with the first body of the chain.
+    /// `prom_text_format_parser`, which does nothing but read, with the bodies of `Warm`.
     Parser,
 }
 
