@@ -28,6 +28,7 @@ pub use command::{limited, output, tail};
 pub use enclosure::{Enclosure, Network};
 pub use error::EngineError;
 use folder::Folder;
+pub use folder::control_groups;
 
 /// The longest that `dockerd` may take until its API answers.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
@@ -118,6 +119,9 @@ impl Engine {
             .arg(self.docker_host())
             // Without a bridge and rules of its own it needs nothing of the kernel's netfilter.
             .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
+            // Where systemd runs, an engine would ask it for control groups. It knows the plugins' processes
+            // by other numbers than the enclosure has for them.
+            .args(["--exec-opt", "native.cgroupdriver=cgroupfs"])
             .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(log)

@@ -2,9 +2,10 @@
 
 use crate::lab::Lab;
 use crate::release::{Release, on_every_engine};
+use plugin_builder::engine::control_groups;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The command lines of all processes of the machine that name the folder.
 fn processes_of(folder: &Path) -> Vec<String> {
@@ -17,16 +18,10 @@ fn processes_of(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The control groups that are named after the plugin.
-fn control_groups_of(plugin: &str) -> usize {
-    let below = fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path());
-    below.chain(["/sys/fs/cgroup".into()]).filter(|path| path.join(plugin).exists()).count()
-}
-
 fn check_nothing_is_left(folder: &Path, plugin: &str) {
     assert_eq!(processes_of(folder), Vec::<String>::new());
     assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(folder.to_str().unwrap()));
-    assert_eq!(control_groups_of(plugin), 0);
+    assert_eq!(control_groups(plugin.as_ref()), Vec::<PathBuf>::new());
     assert!(!folder.exists());
 }
 
@@ -36,7 +31,7 @@ fn running_plugin(lab: &Lab) -> String {
     lab.docker(&["plugin", "enable", crate::lab::PLUGIN]);
     let id = lab.docker(&["plugin", "ls", "--no-trunc", "--format", "{{.ID}}"]).trim().to_owned();
     assert_eq!(id.len(), 64);
-    assert_ne!(control_groups_of(&id), 0, "this test knows where control groups are");
+    assert_ne!(control_groups(id.as_ref()).len(), 0, "this test knows where control groups are");
     assert_ne!(processes_of(lab.engine.folder()).len(), 0, "this test knows how to find processes");
     id
 }

@@ -3,8 +3,10 @@
 //! Job: a new folder with a path short enough for unix sockets below it, and its removal, together
 //! with the control groups that the kernel keeps when a plugin was killed instead of stopped.
 
+use std::ffi::OsStr;
+use std::fs::DirEntry;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -41,14 +43,12 @@ impl Folder {
     ///
     /// runc removes them when a plugin is stopped; there are some left only if the engine was killed.
     pub(super) fn remove_control_groups(&self) {
-        let below =
-            |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-        let root = Path::new("/sys/fs/cgroup");
-        for plugin in below(&self.path().join("data/plugins")) {
-            let Some(id) = plugin.file_name().filter(|name| name.len() == 64) else { continue };
-            // Version 2 has one hierarchy at the root, version 1 one for each controller below it.
-            for hierarchy in below(root).chain([root.to_owned()]) {
-                let _ = std::fs::remove_dir(hierarchy.join(id));
+        for plugin in entries(&self.path().join("data/plugins")) {
+            let id = plugin.file_name();
+            if id.len() == 64 {
+                for group in control_groups(&id) {
+                    let _ = std::fs::remove_dir(group);
+                }
             }
         }
     }
@@ -64,6 +64,33 @@ impl Folder {
     }
 }
 
+/// The folders of the control groups that have this name.
+///
+/// Version 2 has one hierarchy, version 1 one for each controller. Where in it an engine's plugins are
+/// follows from the group that the engine was started in, which is deep where a login session has one.
+#[must_use]
+pub fn control_groups(name: &OsStr) -> Vec<PathBuf> {
+    folders_named(name, Path::new("/sys/fs/cgroup"))
+}
+
+fn folders_named(name: &OsStr, root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut unread = vec![root.to_owned()];
+    while let Some(folder) = unread.pop() {
+        // The type of a link is not that of what it leads to: every hierarchy is read once.
+        for entry in entries(&folder).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            let list = if entry.file_name() == name { &mut found } else { &mut unread };
+            list.push(entry.path());
+        }
+    }
+    found
+}
+
+/// What is in a folder; nothing, if it is gone.
+fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +104,20 @@ mod tests {
         std::fs::write(path.join("file"), "").unwrap();
         drop(one);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn folders_are_found_at_any_depth_and_once() {
+        let folder = Folder::create().unwrap();
+        let root = folder.path();
+        for path in ["plugin", "cpu/plugin", "user.slice/user-0.slice/plugin", "other"] {
+            std::fs::create_dir_all(root.join(path)).unwrap();
+        }
+        std::os::unix::fs::symlink("cpu", root.join("cpuacct")).unwrap();
+        std::fs::write(root.join("other/plugin"), "").unwrap();
+        let mut found = folders_named("plugin".as_ref(), root);
+        found.sort();
+        let paths = ["cpu/plugin", "plugin", "user.slice/user-0.slice/plugin"];
+        assert_eq!(found, paths.map(|path| root.join(path)));
     }
 }
