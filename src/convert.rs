@@ -30,7 +30,7 @@ use crate::boot::Boot;
 use crate::config::{Histograms, Settings, Tag};
 use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
-use crate::fingerprint::{Fingerprint, FingerprintSet, Fingerprints};
+use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::series::{Continuity, OWED_BYTES_MAX, Series};
 use crate::statsd::{Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed};
 use alike::Alike;
@@ -128,10 +128,8 @@ struct Reading {
     unsendable: Vec<Fingerprint>,
     /// What had to be cleaned of lines that did not stand there in the scrape before.
     cleaning: Cleaning,
-    /// The identities of gauges among them, and of what they have become.
-    cleaned: Vec<(Fingerprint, Fingerprint)>,
-    /// The names and tags of gauges whose labels the settings changed.
-    relabelled: FingerprintSet,
+    /// The identities of gauges among them that are not sent as they are, and of what they have become.
+    changed: Vec<(Fingerprint, Fingerprint)>,
     /// Texts that are written again and again.
     head: String,
     line_text: Vec<u8>,
@@ -353,9 +351,9 @@ impl Converter {
         if !is_as_before {
             self.series_count = self.series.len();
             let gauges = self.series.notes().filter(|(_, note)| Note(*note).known() == Known::Gauge);
-            self.alike.changed(self.reading.cleaned.drain(..), gauges.map(|(identity, _)| identity));
+            self.alike.changed(self.reading.changed.drain(..), gauges.map(|(identity, _)| identity));
         }
-        self.reading.counts.merged += self.alike.merged();
+        self.reading.counts.merged = self.alike.merged();
         self.packets.finish();
         self.is_delivering = true;
         self.past = Past::Scraped;

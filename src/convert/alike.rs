@@ -1,16 +1,16 @@
-//! Which gauges cleaning makes one: of those the server keeps the last alone, so they are counted.
+//! Which gauges cleaning or the settings make one: of those the server keeps the last alone, so they are counted.
 //!
-//! It knows gauges by their fingerprints and remembers only those that are cleaned, which are few; it knows nothing of
+//! It knows gauges by their fingerprints and remembers only those that are not sent as they are; it knows nothing of
 //! text. What becomes one is found out when a scrape has shown other lines than the one before, and is true until
 //! another does.
 
 use crate::fingerprint::{Fingerprint, FingerprintMap, FingerprintSet};
 
-/// Gauges that are cleaned, and what they have become.
+/// Gauges that are not sent as they are, and what they have become.
 #[derive(Debug, Default)]
 pub(super) struct Alike {
-    /// Of each cleaned gauge, by its identity: the identity of what it has become.
-    cleaned: FingerprintMap<Fingerprint>,
+    /// Of each changed gauge, by its identity: the identity of what it has become.
+    changed: FingerprintMap<Fingerprint>,
     /// How many of the last complete scrape's gauges arrive as another one.
     merged: usize,
 }
@@ -21,28 +21,28 @@ impl Alike {
         self.merged
     }
 
-    /// A complete scrape had other lines than the one before: these gauges, of which some were seen to be cleaned.
+    /// A complete scrape had other lines than the one before: these gauges, of which some were seen to be changed.
     pub(super) fn changed(
         &mut self,
         seen: impl Iterator<Item = (Fingerprint, Fingerprint)>,
         gauges: impl Iterator<Item = Fingerprint>,
     ) {
-        self.cleaned.extend(seen);
+        self.changed.extend(seen);
         self.merged = 0;
-        if self.cleaned.is_empty() {
+        if self.changed.is_empty() {
             return;
         }
-        let targets: FingerprintSet = self.cleaned.values().copied().collect();
+        let targets: FingerprintSet = self.changed.values().copied().collect();
         let (mut identities, mut arriving) = (FingerprintSet::default(), FingerprintSet::default());
         for identity in gauges {
-            let cleaned = self.cleaned.get(&identity).copied();
-            let arrives = cleaned.or_else(|| targets.contains(&identity).then_some(identity));
+            let changed = self.changed.get(&identity).copied();
+            let arrives = changed.or_else(|| targets.contains(&identity).then_some(identity));
             // A gauge that stands twice is one.
             if let Some(arrives) = arrives.filter(|_| identities.insert(identity)) {
                 self.merged += usize::from(!arriving.insert(arrives));
             }
         }
-        self.cleaned.retain(|identity, _| identities.contains(identity));
+        self.changed.retain(|identity, _| identities.contains(identity));
     }
 }
 
@@ -64,6 +64,6 @@ mod tests {
         check(&[], &[10, 10, 1, 1, 2, 2], 1);
         // What is gone is forgotten.
         check(&[], &[1, 11, 20], 0);
-        assert!(alike.cleaned.is_empty());
+        assert!(alike.changed.is_empty());
     }
 }

@@ -262,9 +262,6 @@ impl Converter {
         if !self.labeling.leaves(sample) {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
-            if kind == Kind::Gauge {
-                self.count_merged(&sample_name, &labels);
-            }
         }
         let (name, tags) = named(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
@@ -298,8 +295,7 @@ impl Converter {
         let Cleaning { names, tags } = self.encoder.cleaning(&name, &tags);
         self.reading.cleaning.names += names;
         self.reading.cleaning.tags += tags;
-        // Gauges whose labels the settings changed are compared when they are written.
-        if names + tags > 0 && note.known() == Known::Gauge && !is_relabelled {
+        if (names + tags > 0 || is_relabelled) && note.known() == Known::Gauge {
             for (key, value) in &mut labels {
                 let (clean_key, clean_value) = self.encoder.cleaned_tag(key, value);
                 (*key, *value) = (clean_key.into(), clean_value.into());
@@ -308,16 +304,8 @@ impl Converter {
             let head = &mut self.reading.head;
             head.clear();
             write_head(&Encoder::cleaned_name(&sample.name()), &labels, head);
-            self.reading.cleaned.push((identity, self.fingerprints.of(head.as_bytes())));
+            self.reading.changed.push((identity, self.fingerprints.of(head.as_bytes())));
         }
-    }
-
-    fn count_merged(&mut self, name: &str, labels: &[Label<'_>]) {
-        let head = &mut self.reading.head;
-        head.clear();
-        write_head(name, labels, head);
-        let is_first = self.reading.relabelled.insert(self.fingerprints.of(head.as_bytes()));
-        self.reading.counts.merged += usize::from(!is_first);
     }
 }
 

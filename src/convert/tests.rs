@@ -495,7 +495,7 @@ fn gauges_that_become_one_are_counted() {
 }
 
 #[test]
-fn gauges_that_cleaning_makes_one_are_counted_in_every_scrape() {
+fn gauges_that_cleaning_or_the_settings_make_one_are_counted_in_every_scrape() {
     let collide = "g{l=\"a b\"} 1\ng{l=\"a_b\"} 2\ng{l=\"a|b\"} 3\ng{l=\"other\"} 4\n";
     for (vars, body, merged) in [
         (&[][..], collide, 2),
@@ -507,6 +507,8 @@ fn gauges_that_cleaning_makes_one_are_counted_in_every_scrape() {
         // A server adds counters up, and one that is not sent is no one's.
         (&[], "# TYPE g counter\ng{l=\"a b\"} 1\ng{l=\"a_b\"} 2\n", 0),
         (&[("EXCLUDE", "g")], "g{l=\"a b\"} 1\ng{l=\"a_b\"} 2\nh 1\n", 0),
+        (&[("DROP_LABELS", "l")], "g 1\ng{l=\"a\"} 2\ng{l=\"b\",m=\"c d\"} 3\ng{m=\"c_d\"} 4\n", 2),
+        (&[("RENAME_LABELS", "l:m")], "g{l=\"a\"} 1\ng{m=\"a\"} 2\ng{l=\"b\"} 3\ng{l=\"b\"} 3\n", 1),
         // What the settings make one is counted once.
         (&[("RENAME_LABELS", "l:m")], "g{l=\"a b\"} 1\ng{l=\"a b\",m=\"x\"} 2\n", 1),
     ] {
