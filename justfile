@@ -93,7 +93,7 @@ test:
 test-static: build
     PROGRAM={{ image }}/{{ name }} cargo test --test it -- agent:: check:: command_line:: demo:: listener:: rights:: terminal::
 
-# Compare the converter with the slow reference: a million samples, 140,000 random sequences
+# Compare the converter with the slow reference: a million samples, 320,000 random sequences
 [group('test')]
 test-identical:
     cargo test --release --test it identical -- --ignored

@@ -1,14 +1,17 @@
 //! The converter and the slow reference of `tests/support` say the same, line by line.
 //!
 //! The converter knows lines by where they stood and reads a body in whatever pieces it comes; the reference
-//! starts from nothing at each line. *For all sequences of bodies, cuts, refusals, failed scrapes and restarts:
-//! the same lines in the same order, the same counts, the same errors, and as much known and owed.*
+//! starts from nothing at each line. *For all sequences of bodies, cuts, refusals, failed scrapes and restarts,
+//! with the same settings or others: the same lines in the same order, the same counts, the same errors, and as much
+//! known and owed.*
 
 mod bodies;
+mod settings;
 mod steps;
 
 use docker_metrics_statsd::config::Settings;
 use docker_metrics_statsd::convert::Start;
+use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::pair::{Around, Pair};
@@ -119,12 +122,20 @@ fn lines_as_long_as_they_may_be() {
     }
 }
 
-fn check_steps(steps: &[Step], vars: &[(&str, &str)], start: Start) -> Result<(), TestCaseError> {
-    let mut pair = pair(vars, start);
+/// Each step; before some of them the process ends, and the next one has other settings.
+fn check_steps(
+    mut pair: Pair,
+    steps: &[Step],
+    mut other: impl FnMut() -> Option<Settings>,
+) -> Result<(), TestCaseError> {
     let mut body = Vec::new();
     let mut story = String::new();
     for Step { edits, around } in steps {
         edits.iter().for_each(|edit| edit.apply(&mut body));
+        if let Some(settings) = other() {
+            pair.restart(&settings);
+            story += &format!("{settings:?}\n");
+        }
         story += &format!("{around:?}\n{:?}\n", String::from_utf8_lossy(&body));
         let scraped = pair.scrape(&body, *around);
         scraped.map_err(|difference| TestCaseError::fail(format!("{story}{difference}\n")))?;
@@ -136,18 +147,38 @@ fn check_steps(steps: &[Step], vars: &[(&str, &str)], start: Start) -> Result<()
 fn check_edits(cases: u32) {
     for (number, vars) in SETTINGS.iter().enumerate() {
         let start = if number % 2 == 0 { Start::FirstScrape } else { Start::Zero };
-        let config = Config { cases, failure_persistence: None, ..Config::default() };
         if let Err(error) =
-            TestRunner::new(config).run(&steps::steps(), |steps| check_steps(&steps, vars, start))
+            runner(cases).run(&steps::steps(), |steps| check_steps(pair(vars, start), &steps, || None))
         {
             panic!("{vars:?}: {error}");
         }
     }
 }
 
+#[track_caller]
+fn check_other_settings(cases: u32) {
+    let checked = runner(cases).run(&(steps::steps(), any::<u64>()), |(steps, seed)| {
+        let mut random = Random(seed);
+        let pair = Pair::new(&settings::drawn(&mut random), Start::FirstScrape);
+        check_steps(pair, &steps, || random.once_in(3).then(|| settings::drawn(&mut random)))
+    });
+    if let Err(error) = checked {
+        panic!("{error}");
+    }
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+}
+
 #[test]
 fn small_bodies_with_random_edits() {
     check_edits(300);
+}
+
+#[test]
+fn small_bodies_and_other_settings_after_a_restart() {
+    check_other_settings(1000);
 }
 
 #[test]
@@ -158,4 +189,5 @@ fn large_bodies_and_many_edits() {
     }
     check_endpoint(&[], 1_000_000, 6);
     check_edits(20_000);
+    check_other_settings(100_000);
 }

@@ -53,7 +53,7 @@ impl Pair {
     /// One scrape of both; what differs.
     pub(crate) fn scrape(&mut self, body: &[u8], around: Around) -> Result<(), String> {
         if around.restarts {
-            self.restart();
+            self.restart(&self.settings.clone());
         }
         let before = mem::replace(&mut self.body, body.to_vec());
         if let Some(bytes) = around.fails_after {
@@ -74,7 +74,9 @@ impl Pair {
         same("owing", &self.fast.owing(), &self.slow.owing())
     }
 
-    fn restart(&mut self) {
+    /// The plugin ends, and starts again with these settings.
+    pub(crate) fn restart(&mut self, settings: &Settings) {
+        self.settings = settings.clone();
         let folder = tempfile::tempdir().unwrap();
         let state = StateFile::new(&folder.path().join("state"));
         if let Some(snapshot) = self.fast.snapshot() {
@@ -84,7 +86,7 @@ impl Pair {
         if let Some(baseline) = state.load(SystemTime::now()).unwrap() {
             self.fast.resume(baseline);
         }
-        self.slow.restart();
+        self.slow.restart(settings);
     }
 
     fn convert_in_pieces(&mut self, body: &[u8], random: &mut Random) -> Result<Report, Incomplete> {

@@ -5,6 +5,8 @@
 //! the settings, and the words in which a scrape is reported. It bounds lines and labels, and nothing else. Of datagrams
 //! it knows only how large they may be; whoever compares says which of [`Reference::entries`] were taken.
 
+#[path = "reference/choice.rs"]
+mod choice;
 #[path = "reference/distribution.rs"]
 mod distribution;
 #[path = "reference/exposition.rs"]
@@ -21,8 +23,9 @@ use std::mem;
 
 use docker_metrics_statsd::config::{self, Settings};
 use docker_metrics_statsd::convert::{Counts, Incomplete, Report, Start};
-use docker_metrics_statsd::statsd::Cleaning;
+use docker_metrics_statsd::statsd::{Cleaning, Format};
 
+use choice::Choice;
 use distribution::Histograms;
 use exposition::{Line, Role, Sample, Types};
 use ledger::Ledger;
@@ -72,6 +75,8 @@ pub(crate) struct Reference {
     start: Start,
     past: Past,
     source: Source,
+    /// What the last complete scrape was converted with.
+    known_choice: Choice,
     values: Values,
     debts: BTreeMap<Key, Debt>,
     /// By the line that says one of them.
@@ -90,13 +95,14 @@ struct Source {
 /// A complete scrape.
 #[derive(Default)]
 struct Scrape {
+    /// A series that is not known may have been there before.
     is_baseline: bool,
     counts: Counts,
     types: Types,
     values: Values,
     /// Series that have a value that counts.
     shown: BTreeSet<Key>,
-    /// Gauges, and what cleaning makes of each.
+    /// Gauges, and what the settings and cleaning make of each.
     gauges: BTreeMap<Key, Key>,
     histograms: Histograms,
 }
@@ -108,6 +114,7 @@ impl Reference {
             start,
             past: Past::Nothing,
             source: Source::default(),
+            known_choice: Choice::of(settings),
             values: Values::new(),
             debts: BTreeMap::new(),
             observations_owed: BTreeMap::new(),
@@ -152,11 +159,14 @@ impl Reference {
         self.values.len()
     }
 
-    /// The plugin ended and started again with its saved state.
-    pub(crate) fn restart(&mut self) {
+    /// The plugin ended and started again with its saved state, and these settings.
+    pub(crate) fn restart(&mut self, settings: &Settings) {
         self.owing();
-        if self.past != Past::Nothing {
+        if self.past == Past::Nothing {
+            *self = Self::new(settings, self.start);
+        } else {
             self.past = Past::Resumed;
+            self.settings = settings.clone();
         }
     }
 
@@ -167,8 +177,11 @@ impl Reference {
         if is_foreign {
             *self = Self::new(&self.settings, self.start);
         }
-        let is_baseline = self.past == Past::Nothing && self.start == Start::FirstScrape;
-        self.come_from(source);
+        let is_first = self.past == Past::Nothing && self.start == Start::FirstScrape;
+        let choice = Choice::of(&self.settings);
+        let is_rechosen = mem::replace(&mut self.known_choice, choice.clone()) != choice;
+        let is_same_process = self.come_from(source);
+        let is_baseline = is_first || is_rechosen && is_same_process;
         let mut scrape = Scrape { is_baseline, counts, ..Scrape::default() };
         for line in exposition::lines(body).flatten() {
             match line {
@@ -183,16 +196,19 @@ impl Reference {
         Ok(Report { counts: scrape.counts, cleaning: Cleaning::default(), is_foreign })
     }
 
-    fn come_from(&mut self, source: Source) {
+    /// Whether it is the process of the scrape before.
+    fn come_from(&mut self, source: Source) -> bool {
         let moved =
             self.source.process_start.zip(source.process_start).map(|(before, now)| now.minus(before));
-        if moved.is_some_and(|moved| Number::ONE.is_below(moved.magnitude())) {
+        let is_same = !moved.is_some_and(|moved| Number::ONE.is_below(moved.magnitude()));
+        if !is_same {
             // Another process, which began to count at zero.
             self.values.values_mut().for_each(|value| *value = Some(Number::ZERO));
         }
         let process_start = source.process_start.or(self.source.process_start);
         self.source = Source { process_start, ..source };
         self.past = Past::Scraped;
+        is_same
     }
 
     fn sample(&mut self, sample: &Sample, scrape: &mut Scrape) {
@@ -230,7 +246,7 @@ impl Reference {
             return;
         };
         let growth = match known {
-            _ if scrape.is_baseline => Number::ZERO,
+            None if scrape.is_baseline => Number::ZERO,
             None => value,
             Some(None) => Number::ZERO,
             Some(Some(before)) if value.is_below(before) => value,
@@ -238,6 +254,9 @@ impl Reference {
         };
         scrape.values.insert(key.clone(), Some(value));
         if role == Role::Bucket && self.settings.histograms == config::Histograms::Distributions {
+            if known.is_none() && scrape.is_baseline {
+                return;
+            }
             let one = wire::distribution(&self.settings, sample);
             let count = value.whole().saturating_sub(value.minus(growth).whole());
             let bound = distribution::bound(&sample.labels["le"]).unwrap();
@@ -255,6 +274,7 @@ impl Reference {
 
     fn is_sent(&self, sample: &Sample, role: Role) -> bool {
         match (role, self.settings.histograms) {
+            _ if !self.known_choice.has(&sample.name, role) => false,
             (Role::Created, _)
             | (Role::Bucket | Role::OfHistogram(_), config::Histograms::Off)
             | (Role::Bucket, config::Histograms::Counts) => false,
@@ -289,6 +309,9 @@ impl Reference {
 
     /// Whatever grew or is owed, by line; of each line no more than fifty times 200,000.
     fn tell(&mut self, scrape: &mut Scrape) {
+        if self.settings.statsd_format != Format::Datadog {
+            self.observations_owed.clear();
+        }
         let mut owed = mem::take(&mut self.observations_owed);
         for (line, count) in mem::take(&mut scrape.histograms).observations() {
             let owed = owed.entry(line).or_default();

@@ -15,6 +15,7 @@ const KEY_CHARS_MAX: usize = 64;
 
 /// The lines that a value becomes.
 pub(super) fn text(settings: &Settings, sample: &Sample, role: Role, kind: char, value: Number) -> String {
+    let sample = &relabelled(settings, sample);
     let (name, tags) = match settings.statsd_format {
         Format::Datadog => (datadog_name(settings, sample, role), datadog_tags(settings, sample, role)),
         Format::Etsy => (etsy_name(settings, sample), String::new()),
@@ -32,7 +33,7 @@ pub(super) fn text(settings: &Settings, sample: &Sample, role: Role, kind: char,
 
 /// The line that says one observation of a histogram, with `?` in place of its value.
 pub(super) fn distribution(settings: &Settings, bucket: &Sample) -> String {
-    let mut labels = bucket.labels.clone();
+    let mut labels = relabelled(settings, bucket).labels;
     labels.remove("le");
     let name = bucket.name.strip_suffix("_bucket").unwrap_or(&bucket.name).to_owned();
     let histogram = Sample { name, labels, value: bucket.value };
@@ -150,13 +151,29 @@ fn clean_value(settings: &Settings, value: &str) -> String {
     }
 }
 
-/// A series less what may not stand in its name and tags.
+/// A series as it is sent, less what may not stand in its name and tags.
 pub(super) fn cleaned(settings: &Settings, sample: &Sample) -> String {
+    let sample = relabelled(settings, sample);
     let labels = in_order(&sample.labels);
     let mut labels: Vec<_> =
         labels.map(|(key, value)| (clean_key(settings, key), clean_value(settings, value))).collect();
     labels.sort_by_key(|(key, _)| (key == "le" || key == "quantile", key.clone()));
     format!("{}{labels:?}", clean_ascii(&sample.name, "_."))
+}
+
+/// The sample with the labels that `DROP_LABELS` and `RENAME_LABELS` make of its own. Of labels that get one name, the
+/// first that is renamed stays.
+fn relabelled(settings: &Settings, sample: &Sample) -> Sample {
+    let (mut labels, mut renamed) = (BTreeMap::new(), BTreeMap::new());
+    for (label, value) in in_order(&sample.labels).filter(|(label, _)| !settings.drop_labels.contains(label))
+    {
+        match settings.rename_labels.iter().find(|(old, _)| old == label) {
+            Some((_, new)) => drop(renamed.entry(new.clone()).or_insert_with(|| value.clone())),
+            None => drop(labels.insert(label.clone(), value.clone())),
+        }
+    }
+    labels.extend(renamed);
+    Sample { name: sample.name.clone(), labels, value: sample.value }
 }
 
 /// By name, `le` and `quantile` last.

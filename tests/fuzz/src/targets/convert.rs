@@ -70,6 +70,10 @@ pub(super) fn settings(choice: u16) -> Settings {
         ("METRIC_PREFIX", choose(&["", "a.b_"])),
         ("TAGS", choose(&["", "team:core,bare", "name:a/b,x:1,time:2,sf_a:3", "é:日,_a,a_:b"])),
         ("DD_ENV", choose(&["", "prod"])),
+        ("INCLUDE", choose(&["", "a*,h,process*"])),
+        ("EXCLUDE", choose(&["", "a_total,s"])),
+        ("DROP_LABELS", choose(&["", "y"])),
+        ("RENAME_LABELS", choose(&["", "x:y,z:x"])),
     ];
     let value = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     Settings::from_vars("", value).unwrap()
