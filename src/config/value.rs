@@ -65,8 +65,10 @@ pub(super) fn prefix(text: &str) -> Option<String> {
     (allowed && fits).then(|| text.to_owned())
 }
 
+/// A host's name can be any text: what may not stand in a tag becomes `_`, as in a label's value.
 pub(super) fn tags(text: &str, hostname: &str) -> Option<Vec<Tag>> {
-    let text = text.replace("{hostname}", hostname);
+    let hostname: String = hostname.chars().map(|char| if is_tag_char(char) { char } else { '_' }).collect();
+    let text = text.replace("{hostname}", &hostname);
     items(&text, tag)
 }
 
@@ -185,6 +187,16 @@ mod tests {
         assert_eq!(shown("a:b, c ,,d:e:f"), Some(vec!["a:b".into(), "c".into(), "d:e:f".into()]));
         for wrong in ["a b", "a|b", "a:b#c", "a:", ":b", "a\nb", &"x".repeat(201)] {
             assert_eq!(shown(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_hosts_name_is_no_more_than_a_part_of_its_tag() {
+        for (hostname, expected) in
+            [("web-1.é", "host:web-1.é"), ("(none)", "host:_none_"), ("a b,c|d", "host:a_b_c_d")]
+        {
+            let tags = tags("host:{hostname}", hostname).unwrap();
+            assert_eq!(tags.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
         }
     }
 }
