@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
 use super::{CliError, print, variable};
@@ -126,11 +127,21 @@ fn target_advice(address: &StatsdAddr, kind: Option<ErrorKind>) -> &'static str 
             "there is no such socket: start the server that makes it; for the plugin, mount its folder with \
              `docker plugin set docker-metrics-statsd datadog_socket.source=FOLDER`"
         }
+        // A folder, or the file of something else.
+        Some(ErrorKind::ConnectionRefused) if !is_socket(address) => {
+            "this is no socket: STATSD_ADDR is the path of the server's socket itself, as of \
+             /var/run/datadog/dsd.socket"
+        }
         Some(ErrorKind::ConnectionRefused) => {
             "the socket is left from a server that has ended: start it again"
         }
         _ => "",
     }
+}
+
+fn is_socket(address: &StatsdAddr) -> bool {
+    let metadata = address.path().and_then(|path| std::fs::metadata(path).ok());
+    metadata.is_some_and(|metadata| metadata.file_type().is_socket())
 }
 
 async fn source(settings: &Settings) -> Result<String, Wrong> {

@@ -70,6 +70,7 @@ fn every_kind_of_server_is_tried() {
     let _unixgram = UnixDatagram::bind(path("gram")).unwrap();
     let _unixstream = UnixListener::bind(path("stream")).unwrap();
     drop(UnixDatagram::bind(path("dead")).unwrap());
+    std::fs::write(path("file"), "").unwrap();
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let live_tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp_port = live_tcp.local_addr().unwrap().port();
@@ -85,6 +86,8 @@ fn every_kind_of_server_is_tried() {
         ("stdout:".to_owned(), "standard output takes every line"),
         (unix("unix", "none"), "there is no such socket: start the server that makes it"),
         (unix("unix", "dead"), "the socket is left from a server that has ended"),
+        (format!("unix://{}", folder.path().display()), "this is no socket: STATSD_ADDR is"),
+        (unix("unixstream", "file"), "this is no socket: STATSD_ADDR is"),
         (format!("tcp://{tcp}"), "nobody listens there: start the StatsD server, or set STATSD_ADDR"),
         ("udp://127.0.0.1:1".to_owned(), "nobody listens there: start the StatsD server, or set STATSD_ADDR"),
         ("udp://a.invalid".to_owned(), "cannot look up a.invalid: "),
