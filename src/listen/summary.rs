@@ -14,7 +14,7 @@ pub(super) const ROWS_MAX: usize = 1000;
 /// The most series told apart in a metric.
 pub(super) const SERIES_MAX: usize = 500;
 /// The longest name kept, in bytes: beyond what a server takes.
-const NAME_BYTES_MAX: usize = 300;
+pub(super) const NAME_BYTES_MAX: usize = 300;
 /// A rate is of this time at least, and of twice as much at most: a few scrapes of an engine.
 const RATE_TIME: Duration = Duration::from_secs(30);
 /// No rate is told of less time.

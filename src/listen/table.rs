@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::summary::{Kind, ROWS_MAX, Row, Summary};
+use super::summary::{Kind, NAME_BYTES_MAX, ROWS_MAX, Row, Summary};
 
 /// The widest name of an engine's metrics, about; longer ones shift the columns behind them.
 const NAME_COLUMNS: usize = 64;
@@ -112,7 +112,9 @@ fn totals(summary: &Summary, now: Duration) -> String {
     let mut totals =
         format!("{names} metrics in {metrics} lines and {datagrams} datagrams in {} seconds", now.as_secs());
     if *beyond > 0 {
-        totals += &format!("; {beyond} lines are of more than the {ROWS_MAX} metrics that are kept");
+        totals += &format!(
+            "; {beyond} lines have no room in the table, which keeps {ROWS_MAX} metrics of names up to {NAME_BYTES_MAX} bytes"
+        );
     }
     if *checks > 0 {
         totals += &format!("; {checks} lines are service checks");
@@ -149,6 +151,14 @@ mod tests {
                 "2 metrics in 3 lines and 1 datagrams in 10 seconds; 1 lines are no metric",
             ]
         );
+    }
+
+    #[test]
+    fn what_has_no_room_is_said_with_the_limits() {
+        let summary = summary(&format!("a:1|c\n{}:1|c", "x".repeat(NAME_BYTES_MAX + 1)));
+        let expected = "1 metrics in 2 lines and 1 datagrams in 10 seconds; 1 lines have no room in the table, which keeps \
+                        1000 metrics of names up to 300 bytes";
+        assert_eq!(totals(&summary, NOW), expected);
     }
 
     /// For all sizes: no more lines than the terminal has above its cursor, and none longer than it is wide.
