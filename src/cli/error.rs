@@ -45,7 +45,9 @@ impl fmt::Display for CliError {
             Self::Listen { address, source } => write!(out, "cannot listen on {address}: {source}"),
             Self::Check => out.write_str("not all of it works: see the lines that begin with WRONG"),
             Self::Demo { attempt, source } => write!(out, "cannot {attempt}: {source}"),
-            Self::NothingArrived => out.write_str("no metric arrived; what failed is said above"),
+            Self::NothingArrived => out.write_str(
+                "no metric arrived: what failed is said above, or the settings leave nothing to send",
+            ),
             Self::Signals(source) => write!(out, "cannot watch for signals: {source}"),
             Self::Output(source) => write!(out, "cannot write to standard output: {source}"),
         }
