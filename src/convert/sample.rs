@@ -263,7 +263,7 @@ impl Converter {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
         }
-        let (name, tags) = named(self.format, &self.namespace, &sample_name, labels, note.role());
+        let (name, tags) = name_and_tags(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
         let lines = &mut self.reading.line_text;
         lines.clear();
@@ -291,7 +291,7 @@ impl Converter {
             sort(&mut labels);
         }
         let name = sample.name();
-        let (name, tags) = named(self.format, &self.namespace, &name, labels.clone(), note.role());
+        let (name, tags) = name_and_tags(self.format, &self.namespace, &name, labels.clone(), note.role());
         let Cleaning { names, tags } = self.encoder.cleaning(&name, &tags);
         self.reading.cleaning.names += names;
         self.reading.cleaning.tags += tags;
@@ -310,7 +310,7 @@ impl Converter {
 }
 
 /// Name and tags as a format has them.
-fn named<'a>(
+fn name_and_tags<'a>(
     format: Format,
     namespace: &str,
     name: &'a str,
