@@ -18,7 +18,7 @@
 //! | [`fingerprint`] | pure: 64 bits that stand for a text |
 //! | [`series`] | pure: what is known of each line of a scrape, and what is owed |
 //! | [`convert`] | pure: scrapes to datagrams; the only module that knows both vocabularies |
-//! | [`wide`] | pure: eight bytes of text at once |
+//! | [`wide`] | pure: eight and sixteen bytes of text at once |
 //! | [`statsd`] | pure: names, tags, lines, datagrams |
 //! | [`vitals`] | pure: what the program says of itself |
 //! | [`sink`] | sends datagrams |
