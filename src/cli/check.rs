@@ -196,6 +196,10 @@ fn describe(settings: &Settings, body: &[u8], time: Duration) -> Result<String, 
         counts.metrics,
         converter.datagrams(),
     );
+    if counts.metrics + counts.too_large == 0 {
+        // No reason to fail: counters that are zero have nothing to send either.
+        words += "; nothing of it is sent now: do INCLUDE, EXCLUDE and HISTOGRAMS leave what they should?";
+    }
     if counts.malformed > 0 {
         words += &format!("; {} malformed lines are skipped", counts.malformed);
     }

@@ -97,6 +97,16 @@ fn every_kind_of_server_is_tried() {
 }
 
 #[test]
+fn names_that_choose_nothing_are_asked_about() {
+    let (_endpoint, scrape) = endpoint(chunked(ENGINE));
+    for (include, is_asked) in [("docker.go_*", true), ("go_*", false)] {
+        let (_, stdout, _) = output(&["check"], &[("SCRAPE_ADDR", &scrape), ("INCLUDE", include)]);
+        let words = "; nothing of it is sent now: do INCLUDE, EXCLUDE and HISTOGRAMS leave what they should?";
+        assert_eq!(stdout.contains(words), is_asked, "{include}: {stdout}");
+    }
+}
+
+#[test]
 fn the_default_endpoint_outside_of_an_engine_is_explained() {
     // The host of an engine has its socket at that path.
     let Some(mut program) = enclosed("mount -t tmpfs tmpfs /run", &["check"], &[]) else { return };
