@@ -32,7 +32,8 @@ impl Filter {
         Self { include: settings.include.clone(), exclude: settings.exclude.clone() }
     }
 
-    /// Whether every sample is sent.
+    /// Whether every sample is sent. [`Self::keeps`] says the same, but needs the name as text: 7% of the instructions of a
+    /// first scrape.
     pub(super) fn keeps_all(&self) -> bool {
         self.include.is_empty() && self.exclude.is_empty()
     }
