@@ -93,9 +93,16 @@ pub struct SettingError {
     pub takes: &'static str,
 }
 
+/// How much of a value an error shows, in characters: a line of 64 KiB would be the last that an engine logs of the plugin.
+pub const GOT_CHARS_MAX: usize = 500;
+
 impl fmt::Display for SettingError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "setting {}: got {:?}, takes {}", self.name, self.got, self.takes)
+        let mut got: String = self.got.chars().take(GOT_CHARS_MAX).collect();
+        if got.len() < self.got.len() {
+            got.push('…');
+        }
+        write!(out, "setting {}: got {got:?}, takes {}", self.name, self.takes)
     }
 }
 
@@ -325,6 +332,15 @@ mod tests {
             "setting HISTOGRAMS: got \"distributions\", takes buckets, distributions (with \
              STATSD_FORMAT=datadog only), counts or off"
         );
+    }
+
+    #[test]
+    fn a_long_value_is_cut_where_it_is_shown() {
+        let shown = |chars: usize| settings(&[("LOG_LEVEL", &"é".repeat(chars))]).unwrap_err()[0].to_string();
+        let takes = "\", takes error, warn, info or debug";
+        assert!(shown(GOT_CHARS_MAX).ends_with(&format!("é{takes}")));
+        let cut = shown(100_000);
+        assert!(cut.ends_with(&format!("é…{takes}")) && cut.chars().count() < GOT_CHARS_MAX + 100, "{cut}");
     }
 
     #[test]
