@@ -213,6 +213,28 @@ impl Step {
     pub(crate) fn before(self, byte: u8) -> usize {
         self.places_of(byte).trailing_zeros() as usize
     }
+
+    /// How many of the bytes stand before the first that ends a part of a line: a comma, a bar or a line feed.
+    #[inline]
+    pub(crate) fn before_part_end(self) -> usize {
+        let bytes = u8x16::new(self.0);
+        let is_one = |byte| bytes.simd_eq(u8x16::splat(byte));
+        let ends = (is_one(b',') | is_one(b'|') | is_one(b'\n')).to_bitmask() | ABOVE;
+        ends.trailing_zeros() as usize
+    }
+}
+
+/// Where the part of a line ends that goes on at `at`, or the end of the text or some bytes behind it.
+#[inline]
+pub(crate) fn part_end(text: &[u8], mut at: usize) -> usize {
+    while at < text.len() {
+        let count = Step::at(text, at).before_part_end();
+        at += count;
+        if count < STEP {
+            break;
+        }
+    }
+    at
 }
 
 /// Whether two texts, of which the second has at least `count` bytes, begin with the same `count` bytes.

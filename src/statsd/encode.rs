@@ -57,7 +57,23 @@ pub struct Encoder {
     /// The tags on every metric, in this order.
     global: Vec<(String, Option<String>)>,
     /// The name and tags of the line being written.
-    identity: String,
+    identity: Identity,
+}
+
+/// A metric's name and tags, as its lines say them.
+#[derive(Debug, Default)]
+pub struct Identity {
+    text: String,
+    /// Where the name ends.
+    name_end: usize,
+}
+
+impl Identity {
+    /// The text, and where in it the name ends.
+    #[must_use]
+    pub fn parts(&self) -> (&str, usize) {
+        (&self.text, self.name_end)
+    }
 }
 
 impl Encoder {
@@ -73,7 +89,7 @@ impl Encoder {
             dialect: format.dialect(),
             prefix: prefix.to_owned(),
             global: tags.map(|(key, value)| (key.to_owned(), value.map(str::to_owned))).collect(),
-            identity: String::new(),
+            identity: Identity::default(),
         }
     }
 
@@ -91,22 +107,45 @@ impl Encoder {
     /// Appends the metric's lines, each with its line feed. All of them belong into one datagram: a
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
     pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Vec<u8>) {
+        self.identify(metric.name, metric.tags);
+        self.encode_again(metric.kind, metric.value, out);
+    }
+
+    /// Appends the lines of the metric that was encoded last, or whose identity this is, with another value.
+    pub fn encode_again(&self, kind: Kind, value: Decimal, out: &mut Vec<u8>) {
         let place = self.dialect.place;
-        if place != Place::Field && matches!(metric.kind, Kind::Distribution { .. }) {
+        if place != Place::Field && matches!(kind, Kind::Distribution { .. }) {
             return;
         }
-        self.push_name(metric.name);
-        let name_end = self.identity.len();
-        self.push_tags(metric.tags);
+        let Identity { text, name_end } = &self.identity;
         let (name, field) = match place {
-            Place::Field => self.identity.split_at_checked(name_end).unwrap_or_default(),
-            Place::Name | Place::Folded => (self.identity.as_str(), ""),
+            Place::Field => text.split_at_checked(*name_end).unwrap_or_default(),
+            Place::Name | Place::Folded => (text.as_str(), ""),
         };
-        if place != Place::Field && metric.kind == Kind::Gauge && metric.value.is_negative() {
+        if place != Place::Field && kind == Kind::Gauge && value.is_negative() {
             // A sign makes a gauge's value a difference: set it to zero first.
-            push_line(out, name, Decimal::ZERO, metric.kind, field);
+            push_line(out, name, Decimal::ZERO, kind, field);
         }
-        push_line(out, name, metric.value, metric.kind, field);
+        push_line(out, name, value, kind, field);
+    }
+
+    /// The identity of the metric that was encoded last.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Takes up an identity that [`Self::identity`] was once, by its parts.
+    pub fn set_identity(&mut self, (text, name_end): (&str, usize)) {
+        let identity = &mut self.identity;
+        identity.text.clear();
+        identity.text.push_str(text);
+        identity.name_end = name_end;
+    }
+
+    fn identify(&mut self, name: &str, tags: &[Tag<'_>]) {
+        self.push_name(name);
+        self.push_tags(tags);
     }
 
     /// What is not written as it is of a metric with this name and these tags.
@@ -144,29 +183,30 @@ impl Encoder {
         if self.dialect.place != Place::Field {
             return;
         }
-        self.push_name(check.name);
-        let name_end = self.identity.len();
-        self.push_tags(&[]);
-        let (name, field) = self.identity.split_at_checked(name_end).unwrap_or_default();
+        self.identify(check.name, &[]);
+        let Identity { text, name_end } = &self.identity;
+        let (name, field) = text.split_at_checked(*name_end).unwrap_or_default();
         check::push(out, name, field, check);
     }
 
     fn push_name(&mut self, name: &str) {
-        self.identity.clear();
-        self.identity.push_str(&self.prefix);
-        self.identity.extend(Charset::NAME.clean(name));
-        if !self.identity.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            self.identity.insert_str(0, "metric_");
+        let Identity { text, name_end } = &mut self.identity;
+        text.clear();
+        text.push_str(&self.prefix);
+        text.extend(Charset::NAME.clean(name));
+        if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            text.insert_str(0, "metric_");
         }
         if self.dialect.place != Place::Folded {
-            clean::cut(&mut self.identity, 0, NAME_CHARS_MAX);
+            clean::cut(text, 0, NAME_CHARS_MAX);
         }
+        *name_end = text.len();
     }
 
     /// The metric's own tags and then those of every metric. Where a key has one value, the metric's own
     /// stays, as a label of Prometheus stays beside an external one.
     fn push_tags(&mut self, tags: &[Tag<'_>]) {
-        let (dialect, identity) = (self.dialect, &mut self.identity);
+        let (dialect, identity) = (self.dialect, &mut self.identity.text);
         let own = tags.iter().filter(|(key, value)| !key.is_empty() && !value.is_empty());
         let is_hidden = |global: &str| {
             dialect.place == Place::Name && own.clone().any(|(key, _)| dialect.is_same_key(key, global))
