@@ -8,20 +8,22 @@ use crate::fingerprint::Fingerprint;
 pub(super) struct Index {
     /// A place plus one, with some bits of its series above it; 0 is free.
     slots: Vec<u32>,
-    count: usize,
+    /// How many more there may be.
+    room: usize,
 }
 
 /// Places end before this one.
 pub(super) const PLACES_MAX: usize = PLACE_MASK as usize;
 const PLACE_BITS: u32 = 23;
 const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
-/// Slots at least.
-const SLOTS_MIN: usize = 64;
+/// Places at least.
+const ROOM_MIN: usize = 64;
 
 impl Index {
-    /// An index with room for this many places.
+    /// An index with room for this many places, and a quarter more.
     pub(super) fn with_room(places: usize) -> Self {
-        Self { slots: vec![0; slots_for(places)], count: 0 }
+        let room = (places + places / 4).max(ROOM_MIN);
+        Self { slots: vec![0; slots_for(room)], room }
     }
 
     /// The place of a series, or else the free slot that [`Self::insert`] may put it into. `at` tells which series a
@@ -45,39 +47,26 @@ impl Index {
         Err(slot)
     }
 
-    /// Adds a series that was not found, into the slot that was free, at a place below [`PLACES_MAX`]. `at` tells which
-    /// series a place holds.
-    pub(super) fn insert(
-        &mut self,
-        series: Fingerprint,
-        free: usize,
-        new: usize,
-        at: impl Fn(usize) -> Fingerprint,
-    ) {
-        if slots_for(self.count + 1) <= self.slots.len() {
-            return self.put(series, free, new);
+    /// Whether one more series can be added.
+    pub(super) fn has_room(&self) -> bool {
+        self.room > 0
+    }
+
+    /// Adds a series that was not found, into the slot that was free, at a place below [`PLACES_MAX`]. Without room it
+    /// is not added.
+    #[inline]
+    pub(super) fn insert(&mut self, series: Fingerprint, free: usize, new: usize) {
+        let code = u32::try_from(new + 1).unwrap_or(PLACE_MASK) & PLACE_MASK;
+        if let Some(slot) = self.slots.get_mut(free).filter(|_| self.room > 0) {
+            *slot = tag(series) | code;
+            self.room -= 1;
         }
-        let mut larger = Self::with_room((self.count + 1) * 3 / 2);
-        for old in self.slots.iter().filter(|slot| **slot != 0).map(|slot| place(*slot)) {
-            larger.add(at(old), old, &at);
-        }
-        larger.add(series, new, &at);
-        *self = larger;
     }
 
     /// Adds a series that may be in it already: then it stays where it is.
     pub(super) fn add(&mut self, series: Fingerprint, new: usize, at: impl Fn(usize) -> Fingerprint) {
         if let Err(free) = self.find(series, &at) {
-            self.put(series, free, new);
-        }
-    }
-
-    #[inline]
-    fn put(&mut self, series: Fingerprint, free: usize, new: usize) {
-        let code = u32::try_from(new + 1).unwrap_or(PLACE_MASK) & PLACE_MASK;
-        if let Some(slot) = self.slots.get_mut(free) {
-            *slot = tag(series) | code;
-            self.count += 1;
+            self.insert(series, free, new);
         }
     }
 }
@@ -92,9 +81,9 @@ fn place(slot: u32) -> usize {
     (slot & PLACE_MASK).saturating_sub(1) as usize
 }
 
-/// Seven places in ten slots, so that a probe is short.
+/// Four places in five slots at most: a probe is short, and the index small.
 fn slots_for(places: usize) -> usize {
-    (places * 10 / 7).max(SLOTS_MIN)
+    places * 5 / 4
 }
 
 #[cfg(test)]
@@ -106,19 +95,21 @@ mod tests {
         let series: Vec<Fingerprint> =
             (0..10_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let at = |place: usize| series[place];
-        let mut index = Index::with_room(0);
-        for (place, fingerprint) in series.iter().enumerate() {
-            let free = index.find(*fingerprint, at).unwrap_err();
-            index.insert(*fingerprint, free, place, at);
-        }
+        let mut index = Index::with_room(series.len() * 4 / 5);
+        assert!(index.find(series[0], at).is_err());
+        series.iter().enumerate().for_each(|(place, fingerprint)| index.add(*fingerprint, place, at));
+        assert!(!index.has_room());
         for (place, fingerprint) in series.iter().enumerate() {
             assert_eq!(index.find(*fingerprint, at), Ok(place));
         }
         assert!(index.find(5, at).is_err());
+        index.add(5, 8, at);
+        assert!(index.find(5, at).is_err(), "there is no room");
+
         let mut roomy = Index::with_room(series.len());
         series.iter().enumerate().for_each(|(place, fingerprint)| roomy.add(*fingerprint, place, at));
+        let room = roomy.room;
         roomy.add(series[7], 8, at);
-        assert_eq!(roomy.find(series[7], at), Ok(7));
-        assert_eq!(roomy.count, series.len());
+        assert_eq!((roomy.find(series[7], at), roomy.room), (Ok(7), room), "it stays where it is");
     }
 }

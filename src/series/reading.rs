@@ -267,7 +267,13 @@ impl Series {
             && kind != LineKind::Passing
             && let (Some(index), Some(free)) = (&mut reading.index, reading.free.take())
         {
-            index.insert(identity, free, new, |place| self::identity(lines, identities, place));
+            if index.has_room() {
+                index.insert(identity, free, new);
+            } else {
+                // The old one goes first: it would be as large again.
+                reading.index = None;
+                reading.index = Some(index_of(lines, identities));
+            }
         }
     }
 
@@ -310,6 +316,7 @@ impl Series {
             }
         }
         self.reading.changes = changes;
+        self.reading.index = None;
         if self.reading.prefix.is_some() || self.reading.next < self.reading.known {
             self.depart();
             self.forget(had_all);
@@ -318,7 +325,7 @@ impl Series {
         self.wide.extend(self.reading.wide.drain(..));
         let reading = &mut self.reading;
         (reading.known, reading.next) = (self.lines.len(), 0);
-        (reading.prefix, reading.index) = (None, None);
+        reading.prefix = None;
         reading.order.clear();
         self.debts.iter().filter(|(_, debt)| !debt.is_shown).map(|(identity, debt)| (*identity, debt))
     }
@@ -358,12 +365,11 @@ impl Series {
     }
 }
 
-/// Where each cumulative series and each landmark of these lines stands.
+/// Where each cumulative series and each landmark of these lines stands first.
 fn index_of(lines: &[Known], identities: &[Fingerprint]) -> Index {
-    let mut index = Index::with_room(lines.len());
+    let places = || lines.iter().enumerate().filter(|(_, line)| line.is(CUMULATIVE | LANDMARK));
+    let mut index = Index::with_room(places().count());
     let identity = |place: usize| identity(lines, identities, place);
-    for (place, _) in lines.iter().enumerate().filter(|(_, line)| line.is(CUMULATIVE | LANDMARK)) {
-        index.add(identity(place), place, identity);
-    }
+    places().for_each(|(place, _)| index.add(identity(place), place, identity));
     index
 }
