@@ -8,6 +8,7 @@
 //! value: they take the quick way of `walk`. Every other line takes the exact way of `sample`, and what is
 //! learnt there makes it a known line of the next scrape.
 
+mod again;
 mod alike;
 pub mod distribution;
 mod filter;
@@ -33,6 +34,7 @@ use crate::exposition::{Families, LineError};
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::series::{Continuity, OWED_BYTES_MAX, Series};
 use crate::statsd::{Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed};
+use again::Again;
 use alike::Alike;
 use filter::Filter;
 use labeling::Labeling;
@@ -74,6 +76,7 @@ pub struct Converter {
     filter: Filter,
     labeling: Labeling,
     encoder: Encoder,
+    again: Again,
     plain: Plain,
     fingerprints: Fingerprints,
     families: Families,
@@ -207,6 +210,7 @@ impl Converter {
             filter: Filter::new(settings),
             labeling: Labeling::new(settings),
             encoder,
+            again: Again::default(),
             fingerprints: Fingerprints::random(),
             families: Families::default(),
             series: Series::default(),
@@ -229,6 +233,7 @@ impl Converter {
     /// Goes on where an earlier process ended. The next scrape decides whether it is the same engine.
     pub fn resume(&mut self, baseline: Baseline) {
         self.fingerprints = Fingerprints::with_key(baseline.key);
+        self.again.clear();
         self.source = baseline.source;
         self.series = baseline.series;
         self.series_count = self.series.len();
@@ -349,6 +354,7 @@ impl Converter {
         }
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
         if !is_as_before {
+            self.again.make_room();
             self.series_count = self.series.len();
             let gauges = self.series.notes().filter(|(_, note)| Note(*note).known() == Known::Gauge);
             self.alike.changed(self.reading.changed.drain(..), gauges.map(|(identity, _)| identity));

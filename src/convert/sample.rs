@@ -136,7 +136,7 @@ impl Converter {
                 let written = decimal::settled_bytes(tail).and_then(|bytes| tail.get(..=bytes));
                 let owed = self.series.observe(place, &line, value, written.unwrap_or_default());
                 if !owed.is_zero() {
-                    self.write(text, sample, note, Some(Carried::new(line.identity, owed)), owed);
+                    self.write(text, sample, &line, Some(Carried::new(line.identity, owed)), owed);
                 }
             }
             (Known::Counter, value) => {
@@ -151,7 +151,7 @@ impl Converter {
                 self.series.see(place, &line);
                 match value {
                     Some(Number::Finite(value)) if known == Known::Gauge => {
-                        self.write(text, sample, note, None, value);
+                        self.write(text, sample, &line, None, value);
                     }
                     Some(Number::NotFinite) if known == Known::Gauge => self.reading.counts.not_finite += 1,
                     _ => {}
@@ -245,31 +245,49 @@ impl Converter {
         }
     }
 
+    /// `text` begins with the line of the sample.
     fn write(
         &mut self,
-        line: &[u8],
+        text: &[u8],
         sample: &Sample<'_>,
-        note: Note,
+        line: &Line,
         carried: Option<Carried>,
         value: Decimal,
     ) {
+        let note = Note(line.note);
         if note.is_plain() {
-            return self.write_plain(line, sample.head.len(), note, carried, Written::Number(value));
+            return self.write_plain(text, sample.head.len(), note, carried, Written::Number(value));
         }
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
+        self.reading.line_text.clear();
+        if let Some(identity) = self.again.get(line.head, note) {
+            self.encoder.set_identity(identity);
+            self.encoder.encode_again(kind, value, &mut self.reading.line_text);
+        } else {
+            self.encode(sample, line, kind, value);
+        }
+        let lines = &self.reading.line_text;
+        let pushed = self.packets.push(carried, |out| out.push_slice(lines));
+        self.pushed(pushed, carried);
+    }
+
+    /// Writes the lines of a sample, and keeps what they will say again.
+    fn encode(&mut self, sample: &Sample<'_>, line: &Line, kind: Kind, value: Decimal) {
+        let note = Note(line.note);
         let sample_name = sample.name();
         let mut labels = canonical(&sample.labels());
-        if !self.labeling.leaves(sample) {
+        let is_left = self.labeling.leaves(sample);
+        if !is_left {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
         }
         let (name, tags) = name_and_tags(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
-        let lines = &mut self.reading.line_text;
-        lines.clear();
-        self.encoder.encode(&metric, lines);
-        let pushed = self.packets.push(carried, |out| out.push_slice(lines));
-        self.pushed(pushed, carried);
+        self.encoder.encode(&metric, &mut self.reading.line_text);
+        // What becomes of one whose labels the settings change is looked at in every scrape.
+        if is_left {
+            self.again.keep(line.head, note, self.encoder.identity());
+        }
     }
 
     /// Notes what is not sent as it is of a line that did not stand here in the scrape before.

@@ -62,18 +62,10 @@ pub struct Encoder {
 
 /// A metric's name and tags, as its lines say them.
 #[derive(Debug, Default)]
-pub struct Identity {
+struct Identity {
     text: String,
     /// Where the name ends.
     name_end: usize,
-}
-
-impl Identity {
-    /// The text, and where in it the name ends.
-    #[must_use]
-    pub fn parts(&self) -> (&str, usize) {
-        (&self.text, self.name_end)
-    }
 }
 
 impl Encoder {
@@ -129,13 +121,13 @@ impl Encoder {
         push_line(out, name, value, kind, field);
     }
 
-    /// The identity of the metric that was encoded last.
+    /// The name and tags of the metric that was encoded last, and where in them the name ends.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    pub fn identity(&self) -> (&str, usize) {
+        (&self.identity.text, self.identity.name_end)
     }
 
-    /// Takes up an identity that [`Self::identity`] was once, by its parts.
+    /// Takes up what [`Self::identity`] was once.
     pub fn set_identity(&mut self, (text, name_end): (&str, usize)) {
         let identity = &mut self.identity;
         identity.text.clear();
