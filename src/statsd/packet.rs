@@ -12,6 +12,8 @@ use coded::Coded;
 
 /// How much finished text is kept as it is: more than a usual scrape has.
 const PLAIN_BYTES_MAX: usize = 1 << 18;
+/// Room for so many loads and datagrams is never given back.
+const KEPT_MIN: usize = 1024;
 /// What finished datagrams take at most, in bytes. More are dropped, so whoever pushes lines asks for
 /// [`Packets::bytes`] while it can still do without them.
 pub const PACKETS_BYTES_MAX: usize = 2 << 30;
@@ -96,8 +98,8 @@ impl<T: Copy> Packets<T> {
         }
         self.coded.clear();
         self.text.clear();
-        self.loads.clear();
-        self.datagrams.clear();
+        empty(&mut self.loads);
+        empty(&mut self.datagrams);
         self.begin = 0;
     }
 
@@ -212,6 +214,14 @@ impl<T: Copy> Packets<T> {
             }
         }
     }
+}
+
+/// Empties a list, and gives room back that one like this does not need.
+fn empty<T>(list: &mut Vec<T>) {
+    if list.capacity() > 2 * list.len() + KEPT_MIN {
+        list.shrink_to(list.len());
+    }
+    list.clear();
 }
 
 impl Datagram {
