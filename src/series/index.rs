@@ -8,22 +8,40 @@ use crate::fingerprint::Fingerprint;
 pub(super) struct Index {
     /// A place plus one, with some bits of its series above it; 0 is free.
     slots: Vec<u32>,
-    /// How many more there may be.
+    /// How many places there may be, and are.
     room: usize,
+    count: usize,
 }
 
 /// Places end before this one.
 pub(super) const PLACES_MAX: usize = PLACE_MASK as usize;
 const PLACE_BITS: u32 = 23;
 const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
+/// Slots whose memory is kept until the next scrape that needs an index: 256 KiB.
+const SLOTS_KEPT: usize = 1 << 16;
+/// An index of no more places has room for as many again, so that it is made anew less often.
+const ROOMY_MAX: usize = 1 << 14;
 /// Places at least.
 const ROOM_MIN: usize = 64;
 
 impl Index {
-    /// An index with room for this many places, and a quarter more.
-    pub(super) fn with_room(places: usize) -> Self {
-        let room = (places + places / 4).max(ROOM_MIN);
-        Self { slots: vec![0; slots_for(room)], room }
+    /// An index with room for this many places, and some more. It uses the memory of one that is not needed any more, if
+    /// that is enough.
+    pub(super) fn with_room(places: usize, old: Option<Self>) -> Self {
+        let more = places / if places > ROOMY_MAX { 4 } else { 1 };
+        let room = (places + more).max(ROOM_MIN);
+        let count = slots_for(room);
+        // One that is too small goes before there is another.
+        let old = old.map(|old| old.slots).filter(|slots| slots.capacity() >= count);
+        let mut slots = old.unwrap_or_default();
+        slots.clear();
+        slots.resize(count, 0);
+        Self { slots, room, count: 0 }
+    }
+
+    /// Whether its memory is little enough to be kept for the next one.
+    pub(super) fn is_small(&self) -> bool {
+        self.slots.capacity() <= SLOTS_KEPT
     }
 
     /// The place of a series, or else the free slot that [`Self::insert`] may put it into. `at` tells which series a
@@ -49,7 +67,12 @@ impl Index {
 
     /// Whether one more series can be added.
     pub(super) fn has_room(&self) -> bool {
-        self.room > 0
+        self.count < self.room
+    }
+
+    /// How many places it holds.
+    pub(super) fn len(&self) -> usize {
+        self.count
     }
 
     /// Adds a series that was not found, into the slot that was free, at a place below [`PLACES_MAX`]. Without room it
@@ -57,9 +80,9 @@ impl Index {
     #[inline]
     pub(super) fn insert(&mut self, series: Fingerprint, free: usize, new: usize) {
         let code = u32::try_from(new + 1).unwrap_or(PLACE_MASK) & PLACE_MASK;
-        if let Some(slot) = self.slots.get_mut(free).filter(|_| self.room > 0) {
+        if let Some(slot) = self.slots.get_mut(free).filter(|_| self.count < self.room) {
             *slot = tag(series) | code;
-            self.room -= 1;
+            self.count += 1;
         }
     }
 
@@ -95,7 +118,7 @@ mod tests {
         let series: Vec<Fingerprint> =
             (0..10_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let at = |place: usize| series[place];
-        let mut index = Index::with_room(series.len() * 4 / 5);
+        let mut index = Index::with_room(series.len() / 2, None);
         assert!(index.find(series[0], at).is_err());
         series.iter().enumerate().for_each(|(place, fingerprint)| index.add(*fingerprint, place, at));
         assert!(!index.has_room());
@@ -106,10 +129,9 @@ mod tests {
         index.add(5, 8, at);
         assert!(index.find(5, at).is_err(), "there is no room");
 
-        let mut roomy = Index::with_room(series.len());
+        let mut roomy = Index::with_room(series.len(), Some(index));
         series.iter().enumerate().for_each(|(place, fingerprint)| roomy.add(*fingerprint, place, at));
-        let room = roomy.room;
         roomy.add(series[7], 8, at);
-        assert_eq!((roomy.find(series[7], at), roomy.room), (Ok(7), room), "it stays where it is");
+        assert_eq!((roomy.find(series[7], at), roomy.len()), (Ok(7), series.len()), "it stays where it is");
     }
 }

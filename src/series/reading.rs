@@ -52,8 +52,19 @@ pub(super) struct Reading {
     pub(super) changes: Vec<Change>,
     pub(super) wide: Vec<(Fingerprint, Decimal)>,
     index: Option<Index>,
+    /// One that is not needed any more, for its memory.
+    old_index: Option<Index>,
     /// Where in it the series belongs that was not found last.
     free: Option<usize>,
+}
+
+impl Reading {
+    /// No index is needed any more.
+    fn drop_index(&mut self) {
+        if let Some(index) = self.index.take() {
+            self.old_index = Some(index).filter(Index::is_small);
+        }
+    }
 }
 
 impl Series {
@@ -88,7 +99,7 @@ impl Series {
         reading.order.clear();
         reading.changes.clear();
         reading.wide.clear();
-        reading.index = None;
+        reading.drop_index();
     }
 
     /// The line that stood next in the scrape before.
@@ -189,7 +200,8 @@ impl Series {
         let Self { lines, identities, reading, .. } = self;
         let next = reading.next;
         let known = lines.get(..reading.known).unwrap_or_default();
-        let index = reading.index.get_or_insert_with(|| index_of(known, identities));
+        let Reading { index, old_index, .. } = reading;
+        let index = index.get_or_insert_with(|| index_of(known, identities, known.len(), old_index.take()));
         let found = index.find(line.identity, |place| identity(lines, identities, place));
         reading.free = found.err();
         match found.ok() {
@@ -270,9 +282,8 @@ impl Series {
             if index.has_room() {
                 index.insert(identity, free, new);
             } else {
-                // The old one goes first: it would be as large again.
-                reading.index = None;
-                reading.index = Some(index_of(lines, identities));
+                let (count, full) = (index.len() + 1, reading.index.take());
+                reading.index = Some(index_of(lines, identities, count, full));
             }
         }
     }
@@ -309,15 +320,19 @@ impl Series {
     /// been that of a series that seems to be missing, so none is forgotten.
     pub fn finish(&mut self, had_all: bool) -> impl Iterator<Item = (Fingerprint, &Debt)> {
         self.has_forgotten &= !had_all;
+        let is_as_before = self.is_as_before();
         let mut changes = std::mem::take(&mut self.reading.changes);
+        if !is_as_before {
+            give_back(&mut changes);
+        }
         for Change { place, seen } in changes.drain(..) {
             if let Some(line) = self.lines.get_mut(place as usize) {
                 line.seen = seen;
             }
         }
         self.reading.changes = changes;
-        self.reading.index = None;
-        if self.reading.prefix.is_some() || self.reading.next < self.reading.known {
+        self.reading.drop_index();
+        if !is_as_before {
             self.depart();
             self.forget(had_all);
             self.reorder();
@@ -354,22 +369,22 @@ impl Series {
 
     /// Puts the lines in the order of the scrape.
     fn reorder(&mut self) {
-        let order = &mut self.reading.order;
-        order.sort(&mut self.lines);
+        let Reading { order, known, .. } = &mut self.reading;
+        order.sort(&mut self.lines, *known);
         if !self.identities.is_empty() {
-            order.sort(&mut self.identities);
+            order.sort(&mut self.identities, *known);
         }
         order.give_back();
-        give_back(&mut self.reading.changes);
         self.lines.iter_mut().for_each(|line| line.mark(TAKEN, false));
     }
 }
 
-/// Where each cumulative series and each landmark of these lines stands first.
-fn index_of(lines: &[Known], identities: &[Fingerprint]) -> Index {
-    let places = || lines.iter().enumerate().filter(|(_, line)| line.is(CUMULATIVE | LANDMARK));
-    let mut index = Index::with_room(places().count());
+/// Where each cumulative series and each landmark of these lines stands first; they are `count` at most.
+fn index_of(lines: &[Known], identities: &[Fingerprint], count: usize, old: Option<Index>) -> Index {
+    let mut index = Index::with_room(count, old);
     let identity = |place: usize| identity(lines, identities, place);
-    places().for_each(|(place, _)| index.add(identity(place), place, identity));
+    for (place, _) in lines.iter().enumerate().filter(|(_, line)| line.is(CUMULATIVE | LANDMARK)) {
+        index.add(identity(place), place, identity);
+    }
     index
 }
