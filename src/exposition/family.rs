@@ -109,7 +109,7 @@ pub struct Families {
     asked: usize,
     /// The standing of the last name asked for, unless a family was declared since.
     last: Option<Standing>,
-    /// It, if there is a last standing.
+    /// It, if there is a last standing; else of no meaning, and a place to write names.
     last_name: Vec<u8>,
     /// Goes up whenever what was said of a name may no longer be so.
     generation: u32,
@@ -242,15 +242,18 @@ impl Families {
     }
 
     /// Whether another family claims the samples of this one, or this one those of another.
-    fn is_claimed(&self, family: &str, kind: Kind, fingerprints: &Fingerprints) -> bool {
-        let mut name = [family, "_"].concat();
-        let mut is_declared = |suffix: &str| {
-            name.truncate(family.len() + 1);
-            name.push_str(suffix);
-            self.kinds.contains_key(&fingerprints.of(name.as_bytes()))
-        };
+    fn is_claimed(&mut self, family: &str, kind: Kind, fingerprints: &Fingerprints) -> bool {
+        if self.by_suffix(family.as_bytes(), fingerprints).is_some() {
+            return true;
+        }
+        self.last = None;
+        let Self { kinds, last_name: name, .. } = self;
         let mut claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix.as_bytes()).is_some());
-        self.by_suffix(family.as_bytes(), fingerprints).is_some() || claimed.any(|suffix| is_declared(suffix))
+        claimed.any(|suffix| {
+            name.clear();
+            [family, "_", suffix].iter().for_each(|part| name.extend_from_slice(part.as_bytes()));
+            kinds.contains_key(&fingerprints.of(name))
+        })
     }
 
     /// The family declared last, if it is among those that are kept.
