@@ -11,7 +11,7 @@ use crate::wide::Text;
 use coded::Coded;
 
 /// How much finished text is kept as it is: more than a usual scrape has.
-const PLAIN_BYTES_MAX: usize = 1 << 18;
+const PLAIN_BYTES_MAX: usize = 384 << 10;
 /// Room for so many loads and datagrams is never given back.
 const KEPT_MIN: usize = 1024;
 /// What finished datagrams take at most, in bytes. More are dropped, so whoever pushes lines asks for
