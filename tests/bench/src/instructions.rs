@@ -17,9 +17,9 @@ use crate::ours::Ours;
 /// 330 for a warm scrape are known to be within reach.
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
     (Contestant::Warm, 380),
-    (Contestant::Churn, 850),
+    (Contestant::Churn, 790),
     (Contestant::Shuffled, 1_770),
-    (Contestant::First, 2_420),
+    (Contestant::First, 2_380),
 ];
 
 /// What is scraped.
