@@ -276,18 +276,14 @@ impl Converter {
         let note = Note(line.note);
         let sample_name = sample.name();
         let mut labels = canonical(&sample.labels());
-        let is_left = self.labeling.leaves(sample);
-        if !is_left {
+        if !self.labeling.leaves(sample) {
             labels = self.labeling.apply(labels);
             sort(&mut labels);
         }
         let (name, tags) = name_and_tags(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
         self.encoder.encode(&metric, &mut self.reading.line_text);
-        // What becomes of one whose labels the settings change is looked at in every scrape.
-        if is_left {
-            self.again.keep(line.head, note, self.encoder.identity());
-        }
+        self.again.keep(line.head, note, self.encoder.identity());
     }
 
     /// Notes what is not sent as it is of a line that did not stand here in the scrape before.
