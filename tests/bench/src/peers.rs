@@ -1,4 +1,4 @@
-//! Other crates that read expositions, as they are on crates.io.
+//! Other crates that read expositions, as they are published.
 
 mod pipeline;
 
