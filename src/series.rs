@@ -87,9 +87,10 @@ pub struct Series {
     owed_bytes: usize,
     /// Series whose growth found no room among the debts.
     lost: usize,
-    /// A series was forgotten that may still be there, for want of room: one that is not known may be that one, so it
-    /// is where counting begins.
-    has_forgotten: bool,
+    /// A series may have been there that is not known: its line could not be read where counting began, or it was
+    /// forgotten for want of room. Until all lines of a scrape can be read, one that is not known may be that one, so
+    /// its value is where counting begins.
+    is_unsure: bool,
     /// Some line is marked as owing.
     has_marks: bool,
     reading: Reading,

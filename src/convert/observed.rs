@@ -15,7 +15,7 @@ use super::{Carried, Converter, name};
 use crate::decimal::Decimal;
 use crate::exposition::{Role, Sample};
 use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
-use crate::series::{Continuity, Line, Place, Series};
+use crate::series::{Line, Place, Series};
 use crate::statsd::{DistributionLine, Format, Kind, Metric, Pushed, shares};
 
 /// The most observations of one line that are owed: what a number keeps exactly, and more than can ever be told.
@@ -179,8 +179,7 @@ impl Converter {
     #[inline(never)]
     pub(super) fn bucket(&mut self, sample: &Sample<'_>, line: &Line, place: Place, value: Decimal) {
         let growth = self.series.grow(place, line, value);
-        let is_where_counting_begins =
-            place == Place::New && self.series.continuity() == Continuity::Rechosen;
+        let is_where_counting_begins = place == Place::New && !self.series.was_absent();
         let Some(bound) = bound(sample).filter(|_| !is_where_counting_begins) else { return };
         let histogram = self.histogram(sample);
         if self.observed.add(histogram, bound, distribution::whole_growth(value, growth)) {

@@ -248,6 +248,18 @@ fn a_malformed_line_does_not_make_its_series_new() {
 }
 
 #[test]
+fn a_line_that_cannot_be_read_where_counting_begins_makes_no_series_new() {
+    let sent = |bodies: &[&str]| last(&[], Start::FirstScrape, bodies);
+    let (before, after) = (&*counter("1000"), &*counter("1001"));
+    for broken in ["# TYPE a counter\na{ 1000\nb 1\n", "# TYPE a\na 1000\n"] {
+        assert_eq!(sent(&[broken, before]), "", "{broken}");
+        assert_eq!(sent(&[broken, broken, before]), "", "{broken}");
+        assert_eq!(sent(&[broken, before, after]), "docker.a.count:1|c\n", "{broken}");
+        assert_eq!(sent(&[broken, "b 1\n", before]), "docker.a.count:1000|c\n", "it was absent: {broken}");
+    }
+}
+
+#[test]
 fn a_series_kept_beside_a_malformed_line_still_needs_its_type() {
     let bodies = ["# TYPE a counter\na 5\n", "x{ 1\na 7\n", "a 8\na 9\n"];
     assert_eq!(last(&[], Start::FirstScrape, &bodies), "docker.a:8|g\ndocker.a:9|g\n");

@@ -55,13 +55,24 @@ impl Series {
             Place::New | Place::Repeated => None,
         };
         match (self.reading.continuity, known) {
-            (Continuity::Baseline, _) | (Continuity::Rechosen, None) => Decimal::ZERO,
-            (Continuity::Continued, None) if self.has_forgotten => Decimal::ZERO,
-            // It was absent, so it was zero.
-            (Continuity::Restarted, _) | (Continuity::Continued, None) => value,
+            (Continuity::Baseline, _) => Decimal::ZERO,
+            (Continuity::Restarted, _) => value,
             (_, Some(known)) => {
                 self.value(identity, known.seen).map_or(Decimal::ZERO, |before| grown(value, before))
             }
+            // It was zero.
+            (_, None) if self.was_absent() => value,
+            (_, None) => Decimal::ZERO,
+        }
+    }
+
+    /// Whether a series that is not known was absent before. If not, its value is where counting begins.
+    #[must_use]
+    pub fn was_absent(&self) -> bool {
+        match self.reading.continuity {
+            Continuity::Baseline | Continuity::Rechosen => false,
+            Continuity::Continued => !self.is_unsure,
+            Continuity::Restarted => true,
         }
     }
 
@@ -69,9 +80,9 @@ impl Series {
     /// it was absent before, so it was zero; unless there is no before, and it is not known at all.
     pub fn keep(&mut self, place: Place, line: &Line) {
         let seen = match (self.reading.continuity, place) {
-            (Continuity::Continued, Place::New) if self.has_forgotten => Some(Seen::UNKNOWN),
-            (Continuity::Restarted, _) | (Continuity::Continued, Place::New) => Some(Seen::of(Decimal::ZERO)),
-            (Continuity::Baseline | Continuity::Rechosen, Place::New) => Some(Seen::UNKNOWN),
+            (Continuity::Restarted, _) => Some(Seen::of(Decimal::ZERO)),
+            (_, Place::New) if self.was_absent() => Some(Seen::of(Decimal::ZERO)),
+            (_, Place::New) => Some(Seen::UNKNOWN),
             _ => None,
         };
         self.put(place, line, seen);

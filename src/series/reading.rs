@@ -237,12 +237,6 @@ impl Series {
         self.put(place, line, None);
     }
 
-    /// How the values of the scrape being read relate to those before it.
-    #[must_use]
-    pub fn continuity(&self) -> Continuity {
-        self.reading.continuity
-    }
-
     /// Notes that the line stands here, and its last value if there is a new one.
     pub(super) fn put(&mut self, place: Place, line: &Line, seen: Option<Seen>) {
         let known = match place {
@@ -319,7 +313,8 @@ impl Series {
     /// `had_all` is whether every line of the scrape could be read. Where one could not, it may have
     /// been that of a series that seems to be missing, so none is forgotten.
     pub fn finish(&mut self, had_all: bool) -> impl Iterator<Item = (Fingerprint, &Debt)> {
-        self.has_forgotten &= !had_all;
+        let begins = matches!(self.reading.continuity, Continuity::Baseline | Continuity::Rechosen);
+        self.is_unsure = !had_all && (self.is_unsure || begins);
         let is_as_before = self.is_as_before();
         let mut changes = std::mem::take(&mut self.reading.changes);
         if !is_as_before {
@@ -354,7 +349,7 @@ impl Series {
                 continue;
             }
             if had_all || self.reading.order.len() >= LINES_MAX {
-                self.has_forgotten |= !had_all;
+                self.is_unsure |= !had_all;
                 self.wide.remove(&self.identity(place));
             } else {
                 if self.reading.continuity == Continuity::Restarted {

@@ -163,6 +163,9 @@ enum Mistake {
 struct Reference {
     mistake: Option<Mistake>,
     scraped: bool,
+    /// A line could not be read where counting began, nor one in any scrape since: a series that is not known may have
+    /// been there.
+    is_unsure: bool,
     starts: u64,
     /// In the order of the last scrape; `None` where the value could never be read.
     seen: Vec<(String, Option<Amount>)>,
@@ -182,19 +185,20 @@ impl Reference {
         if starts != self.starts {
             self.seen.iter_mut().for_each(|(_, value)| *value = Some(0));
         }
+        let was_absent = self.scraped && (starts != self.starts || !self.is_unsure);
         let mut seen = Vec::new();
         for (place, (name, value)) in shown.iter().enumerate() {
             let before = self.seen.iter().position(|(known, _)| known == name);
             let before = before.filter(|before| !self.makes(Mistake::GreedyNewSeries) || *before == place);
             let before = before.map(|before| self.seen[before].1);
             if broken == Some(name) {
-                let absent_was_zero = if self.scraped { Some(0) } else { None };
+                let absent_was_zero = if was_absent { Some(0) } else { None };
                 seen.push((name.clone(), before.unwrap_or(absent_was_zero)));
                 continue;
             }
             let growth = match before {
                 _ if !self.scraped => 0,
-                None if self.makes(Mistake::LateSeriesIgnored) => 0,
+                None if self.makes(Mistake::LateSeriesIgnored) || !was_absent => 0,
                 None => *value,
                 Some(None) => 0,
                 Some(Some(before)) if *value < before && self.makes(Mistake::ResetIgnored) => 0,
@@ -205,7 +209,9 @@ impl Reference {
             *self.growth.entry(name.clone()).or_default() += growth;
             seen.push((name.clone(), Some(*value)));
         }
-        if seen.iter().any(|(name, _)| broken == Some(name)) && !self.makes(Mistake::ForgetsBesideBroken) {
+        let is_broken = seen.iter().any(|(name, _)| broken == Some(name));
+        self.is_unsure = is_broken && (!self.scraped || self.is_unsure);
+        if is_broken && !self.makes(Mistake::ForgetsBesideBroken) {
             // It cannot be known which series the line was of, so none is taken for gone.
             let missing =
                 self.seen.drain(..).filter(|(known, _)| !shown.iter().any(|(name, _)| name == known));
@@ -225,6 +231,7 @@ impl Reference {
     }
 
     fn restart(&mut self) {
+        self.is_unsure = false;
         if self.makes(Mistake::RestartClearsState) {
             self.scraped = false;
         }
@@ -259,7 +266,8 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
     let mut converter = Converter::new(&settings, Start::FirstScrape);
     let mut engine = Engine::default();
     let (seen, owed, growth, sent) = Default::default();
-    let mut reference = Reference { mistake, scraped: false, starts: 0, seen, owed, growth, sent };
+    let mut reference =
+        Reference { mistake, scraped: false, is_unsure: false, starts: 0, seen, owed, growth, sent };
     for step in steps {
         let (changes, order, outcome, broken) = match step {
             Step::Scrape { changes, order, outcome, broken } => (changes, *order, *outcome, *broken),

@@ -77,6 +77,8 @@ pub(crate) struct Reference {
     source: Source,
     /// What the last complete scrape was converted with.
     known_choice: Choice,
+    /// Some line could not be read where counting began, nor in any scrape since.
+    is_unsure: bool,
     values: Values,
     debts: BTreeMap<Key, Debt>,
     /// By the line that says one of them.
@@ -115,6 +117,7 @@ impl Reference {
             past: Past::Nothing,
             source: Source::default(),
             known_choice: Choice::of(settings),
+            is_unsure: false,
             values: Values::new(),
             debts: BTreeMap::new(),
             observations_owed: BTreeMap::new(),
@@ -166,6 +169,7 @@ impl Reference {
             *self = Self::new(settings, self.start);
         } else {
             self.past = Past::Resumed;
+            self.is_unsure = false;
             self.settings = settings.clone();
         }
     }
@@ -181,7 +185,9 @@ impl Reference {
         let choice = Choice::of(&self.settings);
         let is_rechosen = mem::replace(&mut self.known_choice, choice.clone()) != choice;
         let is_same_process = self.come_from(source);
-        let is_baseline = is_first || is_rechosen && is_same_process;
+        let begins = is_first || is_rechosen && is_same_process;
+        let is_baseline = begins || self.is_unsure && is_same_process;
+        self.is_unsure = counts.malformed > 0 && (begins || self.is_unsure);
         let mut scrape = Scrape { is_baseline, counts, ..Scrape::default() };
         for line in exposition::lines(body).flatten() {
             match line {
