@@ -61,36 +61,29 @@ pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) 
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
     let (count, debts) = (series.records().count(), series.debts().len());
-    let mut out = Summed { out, chunk: Vec::with_capacity(CHUNK_BYTES + SUM_BYTES), sum: 0, bytes: 0 };
+    let mut out = Summed { out, chunk: vec![0; CHUNK_BYTES], used: 0, sum: 0, bytes: 0 };
     out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\n").as_bytes())?;
     out.put(
         format!("engine {engine}\nstart {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes(),
     )?;
     for Record { identity, seen } in series.records() {
-        out.put(&number(identity, seen))?;
+        out.put_number(identity, seen)?;
     }
     for (identity, debt) in series.debts() {
-        out.put(&number(identity, Some(debt.amount)))?;
+        out.put_number(identity, Some(debt.amount))?;
         out.put(&u32::try_from(debt.text.len()).unwrap_or(0).to_le_bytes())?;
         out.put(&debt.text)?;
     }
     out.finish()
 }
 
-/// Fingerprint, mantissa, exponent.
-fn number(identity: Fingerprint, value: Option<Decimal>) -> [u8; NUMBER_BYTES] {
-    let (mantissa, exponent) = value.map_or((0, UNKNOWN), Decimal::parts);
-    let mut bytes = [0; NUMBER_BYTES];
-    let fields =
-        identity.to_le_bytes().into_iter().chain(mantissa.to_le_bytes()).chain(exponent.to_le_bytes());
-    bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
-    bytes
-}
-
 /// Writes in chunks, and sums what it writes.
 struct Summed<W> {
     out: W,
+    /// Filled again and again.
     chunk: Vec<u8>,
+    /// How much of it is.
+    used: usize,
     sum: u64,
     /// How many were written.
     bytes: u64,
@@ -100,30 +93,56 @@ impl<W: Write> Summed<W> {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let room = CHUNK_BYTES - self.chunk.len();
-            let (now, later) = rest.split_at_checked(room).unwrap_or((rest, &[]));
-            self.chunk.extend_from_slice(now);
+            let room = self.chunk.get_mut(self.used..).unwrap_or_default();
+            let count = rest.len().min(room.len());
+            let (now, later) = rest.split_at_checked(count).unwrap_or_default();
+            room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+            self.used += count;
             rest = later;
-            if self.chunk.len() == CHUNK_BYTES {
+            if self.used == self.chunk.len() {
                 self.sum = add(self.sum, &self.chunk);
-                self.flush()?;
+                self.write(&[])?;
             }
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// As [`Self::put`]. A few bytes whose number is known are stored at once, where copying any number of them costs
+    /// a call: there are three fields for each series, after each scrape.
+    fn put_field<const N: usize>(&mut self, field: [u8; N]) -> io::Result<()> {
+        match self.chunk.get_mut(self.used..).and_then(<[u8]>::split_first_chunk_mut) {
+            Some((place, [_, ..])) => {
+                *place = field;
+                self.used += N;
+                Ok(())
+            }
+            _ => self.put(&field),
+        }
+    }
+
+    /// [`NUMBER_BYTES`] of them: fingerprint, mantissa, exponent.
+    fn put_number(&mut self, identity: Fingerprint, value: Option<Decimal>) -> io::Result<()> {
+        let (mantissa, exponent) = value.map_or((0, UNKNOWN), Decimal::parts);
+        self.put_field(identity.to_le_bytes())?;
+        self.put_field(mantissa.to_le_bytes())?;
+        self.put_field(exponent.to_le_bytes())
+    }
+
+    /// Writes the chunk, and `end` with it.
+    fn write(&mut self, end: &[u8]) -> io::Result<()> {
+        self.chunk.truncate(self.used);
+        self.chunk.extend_from_slice(end);
         self.out.write_all(&self.chunk)?;
         self.bytes += self.chunk.len() as u64;
-        self.chunk.clear();
+        self.chunk.resize(CHUNK_BYTES, 0);
+        self.used = 0;
         Ok(())
     }
 
     /// The last chunk goes with the line behind it.
     fn finish(mut self) -> io::Result<u64> {
-        let sum = add(self.sum, &self.chunk);
-        self.chunk.extend_from_slice(last_line(sum).as_bytes());
-        self.flush()?;
+        let sum = add(self.sum, self.chunk.get(..self.used).unwrap_or_default());
+        self.write(last_line(sum).as_bytes())?;
         Ok(self.bytes)
     }
 }
