@@ -56,6 +56,7 @@ pub fn measure(options: &Options, note: impl Fn(&str)) -> Result<String, Error> 
         "memory peak, MiB",
         "datagrams a scrape",
         "wake-ups a scrape",
+        "page faults a scrape",
     ];
     let mut rows = vec![heading.map(ToOwned::to_owned).to_vec()];
     for size in &options.sizes {
@@ -83,7 +84,7 @@ pub fn measure(options: &Options, note: impl Fn(&str)) -> Result<String, Error> 
 }
 
 /// The cells of a row; `None` if the plugin refuses bodies of this size.
-fn figures(plugin: &Path, size: Size, transport: Transport) -> Result<Option<[String; 5]>, Error> {
+fn figures(plugin: &Path, size: Size, transport: Transport) -> Result<Option<[String; 6]>, Error> {
     let bodies = scrapes(size, SCRAPES_BEFORE + SCRAPES_MAX)?;
     let samples = bodies.first().map_or(0, |body| samples(body));
     if bodies.iter().any(|body| body.len() > BODY_BYTES_MAX) {
@@ -110,12 +111,14 @@ fn figures(plugin: &Path, size: Size, transport: Transport) -> Result<Option<[St
 
     let scrapes = crate::float(bodies.len() - SCRAPES_BEFORE);
     let cpu_us = usage.cpu.as_secs_f64() * 1e6 / scrapes;
+    let a_scrape = |count| crate::float(usize::try_from(count).unwrap_or(usize::MAX)) / scrapes;
     Ok(Some([
         format!("{cpu_us:.0}"),
         format!("{:.0}", cpu_us * 1e3 / crate::float(samples)),
         format!("{:.2}", crate::float(memory_kib) / 1024.0),
         format!("{:.0}", crate::float(received.datagrams) / crate::float(bodies.len())),
-        format!("{:.1}", crate::float(usize::try_from(usage.runs).unwrap_or(usize::MAX)) / scrapes),
+        format!("{:.1}", a_scrape(usage.runs)),
+        format!("{:.1}", a_scrape(usage.page_faults)),
     ]))
 }
 

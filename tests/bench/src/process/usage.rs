@@ -13,6 +13,8 @@ pub(super) struct Usage {
     pub(super) cpu: Duration,
     /// How often a thread was put on a processor.
     pub(super) runs: u64,
+    /// How often memory had to be had from the kernel.
+    pub(super) page_faults: u64,
 }
 
 impl Usage {
@@ -29,6 +31,10 @@ impl Usage {
                 usage.runs += runs;
             }
         }
+        let path = format!("/proc/{process}/stat");
+        let text = fs::read_to_string(&path).map_err(Error::io(format!("read {path}")))?;
+        usage.page_faults =
+            page_faults(&text).ok_or_else(|| Error::Wrong(format!("{path}: no count of page faults")))?;
         match usage.cpu {
             Duration::ZERO => Err(Error::Wrong("this kernel does not keep /proc/PID/schedstat".to_owned())),
             _ => Ok(usage),
@@ -37,7 +43,11 @@ impl Usage {
 
     /// What was used since `before`.
     pub(super) fn since(self, before: Self) -> Self {
-        Self { cpu: self.cpu.saturating_sub(before.cpu), runs: self.runs.saturating_sub(before.runs) }
+        Self {
+            cpu: self.cpu.saturating_sub(before.cpu),
+            runs: self.runs.saturating_sub(before.runs),
+            page_faults: self.page_faults.saturating_sub(before.page_faults),
+        }
     }
 }
 
@@ -55,6 +65,12 @@ fn schedule(text: &str) -> Option<(Duration, u64)> {
     Some((Duration::from_nanos(cpu_ns), runs))
 }
 
+/// Those that took no disk: the tenth field, counted from the name in parentheses, which may hold anything.
+fn page_faults(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(7)?.parse().ok()
+}
+
 fn peak_kib(status: &str) -> Option<usize> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
@@ -68,6 +84,8 @@ mod tests {
     fn the_kernels_figures_are_read() {
         assert_eq!(schedule("69684 10 3\n"), Some((Duration::from_nanos(69684), 3)));
         assert_eq!(schedule(""), None);
+        assert_eq!(page_faults("7 (a b) c) S 1 2 3 0 -1 4194560 123 0 0\n"), Some(123));
+        assert_eq!(page_faults("7 (a) S 1"), None);
         assert_eq!(peak_kib("Name:\tx\nVmHWM:\t    1220 kB\nVmRSS:\t 1000 kB\n"), Some(1220));
         assert_eq!(peak_kib("VmHWM:\t1 MB\n"), None);
     }
