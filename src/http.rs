@@ -2,8 +2,8 @@
 //!
 //! Both crates are unmaintained, and handed raw bytes they hang, panic, close without an answer or
 //! pass a cut body as whole. So nothing reaches them that was not looked at first: heads are read
-//! whole and bounded (`head`), requests are decoded from memory (`server`), and the framing of a
-//! response is followed byte by byte on its way (`client`, `framing`). Each fence names the defect
+//! whole and bounded (`head`), requests are decoded from memory (`server`), and the answers to our own
+//! are read without them (`client`, `framing`). Each fence names the defect
 //! it is there for and has a test that fails without it. Replacing the crates means replacing this
 //! module.
 

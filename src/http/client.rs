@@ -4,10 +4,13 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 
-use http_types::{Body, Method, Request, Url};
-use smol::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
+use http_types::{Method, Request, Url};
+use smol::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Chain,
+    Cursor,
+};
 
-use super::framing::{BodyFence, Framing};
+use super::framing::{Body, Framing};
 use super::head::{HeadError, header, length, read_head};
 
 /// Why there is no body.
@@ -36,10 +39,11 @@ impl From<io::Error> for GetError {
     }
 }
 
+type Stream = Box<dyn AsyncRead + Unpin + Send + Sync>;
+
 /// The body of a response, as it comes.
-#[derive(Debug)]
 pub struct Pieces {
-    body: Body,
+    body: BufReader<Body<Chain<Cursor<Vec<u8>>, Stream>>>,
     /// The length of the piece that was handed out last.
     used: usize,
 }
@@ -83,30 +87,17 @@ impl Get {
         S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static,
     {
         stream.write_all(&self.0).await?;
-        // Boxed, so that the decoder is compiled once and not for each kind of stream.
+        // Boxed, so that what reads it is compiled once and not for each kind of stream.
         response(Box::new(stream)).await
     }
 }
 
-async fn response(mut stream: Box<dyn AsyncRead + Unpin + Send + Sync>) -> Result<Pieces, GetError> {
+async fn response(mut stream: Stream) -> Result<Pieces, GetError> {
     let mut surplus = Vec::new();
     let head = read_head(&mut stream, &mut surplus).await.map_err(head_error)?;
     let framing = framing(&head)?;
-    let body = BodyFence::new(Cursor::new(surplus).chain(stream), framing);
-    let response = async_h1::client::decode(Cursor::new(fenced_head(framing)).chain(body)).await;
-    let mut response = response.map_err(|error| GetError::Response(error.to_string()))?;
-    Ok(Pieces { body: response.take_body(), used: 0 })
-}
-
-/// The head that async-h1 gets instead of the one that came: there is nothing in it to trip over.
-/// It refuses HTTP/1.0, which reads the same with a Content-Length, and makes up the date if there is none.
-fn fenced_head(framing: Framing) -> String {
-    let bytes = match framing {
-        // BodyFence takes the chunks apart, and ends where they do.
-        Framing::Chunked => usize::MAX as u64,
-        Framing::Length(bytes) => bytes,
-    };
-    format!("HTTP/1.1 200 OK\r\nDate: none\r\nContent-Length: {bytes}\r\n\r\n")
+    let body = Body::new(Cursor::new(surplus).chain(stream), framing);
+    Ok(Pieces { body: BufReader::new(body), used: 0 })
 }
 
 /// How the body ends. async-h1 gives an empty body, and no error, for a body that ends with the
