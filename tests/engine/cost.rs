@@ -19,18 +19,33 @@ const REST: Duration = Duration::from_secs(3);
 /// The engine itself waits half a second between starting the plugin and its first call.
 const FIRST_DATAGRAM_TIME_MAX: Duration = Duration::from_secs(10);
 
-on_every_engine!(a_scrape_costs_less_than_answering_it, the_first_datagram_comes_soon_after_enable);
+on_every_engine!(
+    a_scrape_to_udp_costs_less_than_answering_it,
+    a_scrape_to_a_unix_socket_costs_less_than_answering_it,
+    the_first_datagram_comes_soon_after_enable,
+);
 
-fn a_scrape_costs_less_than_answering_it(release: Release) {
+fn a_scrape_to_udp_costs_less_than_answering_it(release: Release) {
     let Some(lab) = Lab::start_on(release, &[]) else { return };
     let receiver = Receiver::start(&lab, 0);
+    measure(release, &lab, &receiver, &[]);
+}
+
+fn a_scrape_to_a_unix_socket_costs_less_than_answering_it(release: Release) {
+    let Some(lab) = Lab::start_on(release, &[]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start_unix(folder.path());
+    measure(release, &lab, &receiver, &[&format!("datadog_socket.source={}", folder.path().display())]);
+}
+
+fn measure(release: Release, lab: &Lab, receiver: &Receiver, settings: &[&str]) {
     lab.create();
-    let engine = engine_process(&lab);
+    let engine = engine_process(lab);
     let (begin, before) = (Instant::now(), cpu_us(engine));
     thread::sleep(REST);
     let at_rest_us = (cpu_us(engine) - before) / begin.elapsed().as_secs_f64();
 
-    lab.enable(&[&receiver.setting(), "INTERVAL=100ms"]);
+    lab.enable(&[&[receiver.setting().as_str(), "INTERVAL=100ms"], settings].concat());
     let wait_for = |count: usize| {
         lab.wait_for("metrics", || (receiver.count(UP) >= count).then_some(()));
         (receiver.count(UP), Instant::now())
@@ -47,7 +62,7 @@ fn a_scrape_costs_less_than_answering_it(release: Release) {
     let plugin_us = (after[1] - before[1]) / count;
     let share = plugin_us / engine_us;
     let figures = format!("the engine {engine_us:.0} us, the plugin {plugin_us:.0} us: {share:.2}");
-    show(release, &format!("a scrape costs {figures}"));
+    show(release, &format!("{}: a scrape costs {figures}", receiver.setting()));
     assert!(share < 1.0, "{figures}");
 }
 

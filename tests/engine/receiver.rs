@@ -1,8 +1,12 @@
-//! A UDP socket in the engine's network namespace and a thread that keeps every line it gets.
+//! A UDP socket in the engine's network namespace, or a unix socket in a folder that the plugin is given, and a thread
+//! that keeps every line it gets.
 
 use crate::lab::Lab;
 use std::collections::BTreeSet;
+use std::io;
 use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -13,7 +17,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Receives until it is dropped.
 pub(crate) struct Receiver {
-    port: u16,
+    address: String,
     lines: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -24,19 +28,30 @@ impl Receiver {
     pub(crate) fn start(lab: &Lab, port: u16) -> Self {
         let socket = lab.enter(|| UdpSocket::bind(("127.0.0.1", port))).expect("a UDP socket");
         socket.set_read_timeout(Some(LOOK_INTERVAL)).expect("a time-out above zero");
-        let port = socket.local_addr().expect("the address of a bound socket").port();
+        let address = socket.local_addr().expect("the address of a bound socket");
+        Self::receive(format!("udp://{address}"), move |datagram| socket.recv(datagram))
+    }
+
+    /// A Datadog Agent's socket in `folder`, which is to be the source of the plugin's mount.
+    pub(crate) fn start_unix(folder: &Path) -> Self {
+        let socket = UnixDatagram::bind(folder.join("dsd.socket")).expect("a unix socket");
+        socket.set_read_timeout(Some(LOOK_INTERVAL)).expect("a time-out above zero");
+        Self::receive("unix:///var/run/datadog/dsd.socket".to_owned(), move |datagram| socket.recv(datagram))
+    }
+
+    fn receive(address: String, next: impl Fn(&mut [u8]) -> io::Result<usize> + Send + 'static) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
             let (lines, ended) = (Arc::clone(&lines), Arc::clone(&ended));
-            move || receive(&socket, &lines, &ended)
+            move || receive(next, &lines, &ended)
         });
-        Self { port, lines, ended, thread: Some(thread) }
+        Self { address, lines, ended, thread: Some(thread) }
     }
 
     /// The setting that leads the plugin here.
     pub(crate) fn setting(&self) -> String {
-        format!("STATSD_ADDR=udp://127.0.0.1:{}", self.port)
+        format!("STATSD_ADDR={}", self.address)
     }
 
     /// Every line so far.
@@ -66,10 +81,10 @@ impl Drop for Receiver {
     }
 }
 
-fn receive(socket: &UdpSocket, lines: &Mutex<Vec<String>>, ended: &AtomicBool) {
+fn receive(next: impl Fn(&mut [u8]) -> io::Result<usize>, lines: &Mutex<Vec<String>>, ended: &AtomicBool) {
     let mut datagram = vec![0; 65536];
     while !ended.load(Ordering::Relaxed) {
-        let Ok(length) = socket.recv(&mut datagram) else { continue };
+        let Ok(length) = next(&mut datagram) else { continue };
         let text = String::from_utf8(datagram[..length].to_vec()).expect("a datagram in UTF-8");
         let mut lines = lines.lock().expect("no other holder panics");
         lines.extend(text.lines().map(str::to_owned));
