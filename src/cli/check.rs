@@ -13,6 +13,7 @@ use super::{CliError, print, variable};
 use crate::config::{SCRAPE_ADDR, SETTINGS, Settings, StatsdAddr};
 use crate::convert::{Converter, Incomplete, Start};
 use crate::exposition::{self, Line};
+use crate::http::client::GetError;
 use crate::mount;
 use crate::privileges::{Reach, confine};
 use crate::resolve::resolve;
@@ -165,6 +166,10 @@ fn scrape_advice(error: &ScrapeError, is_default: bool) -> &'static str {
         }
         error if error.is_refused() => "nobody listens there: is SCRAPE_ADDR right?",
         ScrapeError::TimedOut(_) => "SCRAPE_TIMEOUT sets how long it may take",
+        ScrapeError::Get(GetError::Unframed) => {
+            "a whole answer cannot be told from one that was cut: its server has to send a Content-Length, or \
+             chunks of HTTP/1.1"
+        }
         ScrapeError::Get(_) => "is this the path of Prometheus metrics (SCRAPE_ADDR)?",
         ScrapeError::Connect(_) | ScrapeError::TooLarge => "",
     }

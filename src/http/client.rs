@@ -20,6 +20,8 @@ pub enum GetError {
     Io(io::Error),
     /// The response is not what this client accepts.
     Response(String),
+    /// Nothing tells where the body ends, so a whole one could not be told from one that was cut.
+    Unframed,
 }
 
 impl fmt::Display for GetError {
@@ -27,6 +29,7 @@ impl fmt::Display for GetError {
         match self {
             Self::Io(error) => error.fmt(out),
             Self::Response(problem) => out.write_str(problem),
+            Self::Unframed => out.write_str("the answer says neither its length nor that it is chunked"),
         }
     }
 }
@@ -124,7 +127,7 @@ fn framing(head: &str) -> Result<Framing, GetError> {
             Some(bytes) => Ok(Framing::Length(bytes)),
             None => Err(GetError::Response(format!("the answer's Content-Length is \"{bytes}\""))),
         },
-        _ => Err(GetError::Response("the answer says neither its length nor that it is chunked".to_owned())),
+        _ => Err(GetError::Unframed),
     }
 }
 

@@ -122,6 +122,7 @@ fn an_endpoint_that_does_not_work_is_named_with_what_to_do() {
     let not_found = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     for (answer, problem, advice) in [
         (chunked(STARTING), "the engine is still starting", "try again when it has started"),
+        (b"HTTP/1.0 200 OK\r\n\r\na 1\n".into(), "neither its length", "has to send a Content-Length"),
         (not_found.into(), "404 Not Found", "is this the path of Prometheus metrics"),
         (chunked("<!doctype html>\n<p>\n"), "no Prometheus text", "is this the path of Prometheus metrics"),
         (chunked(ENGINE)[..9000].to_vec(), "the body was cut short", ""),
