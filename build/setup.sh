@@ -1,9 +1,10 @@
 #!/bin/sh
-# Brings this machine to where building (`build`) and testing (`test`) work; without an argument, both.
-# Asks nothing, says what it does, and is silent where nothing is to do. Debian 12 or newer, as root;
-# elsewhere it names what is missing. Nothing that it installs is started.
+# Brings this machine to where building (`build`), building and the demo in an engine (`demo`), or
+# testing (`test`) work; without an argument, all. Asks nothing, says what it does, and is silent where
+# nothing is to do. Debian 12 or newer, as root; elsewhere it names what is missing. Nothing that it
+# installs is started.
 #
-#   sh build/setup.sh [build|test]
+#   sh build/setup.sh [build|demo|test]
 #   STATIC_MUSL=target|zigbuild   the only way to a static binary to set up (see build/src/compile.rs)
 set -eu
 cd "$(dirname "$0")/.."
@@ -29,13 +30,14 @@ main() {
     mkdir -p "$TOOLS"
     case "${1:-all}" in
     build) set_up_build ;;
+    demo) set_up_demo ;;
     test) set_up_test ;;
     # Not joined by &&, which would keep `set -e` out of the first.
     all)
         set_up_build
         set_up_test
         ;;
-    *) fail "unknown argument $1: takes build or test" ;;
+    *) fail "unknown argument $1: takes build, demo or test" ;;
     esac
 }
 
@@ -50,15 +52,17 @@ set_up_build() {
     set_up_static
 }
 
+set_up_demo() {
+    set_up_build
+    packages=
+    engine_packages
+    install_packages
+}
+
 set_up_test() {
     packages=
-    program dockerd docker.io
-    program docker docker.io
-    program containerd containerd
-    program runc runc
+    engine_packages
     program docker-registry docker-registry
-    program ip iproute2
-    program curl curl
     program node nodejs
     program npm npm
     program collectd collectd-core
@@ -103,6 +107,16 @@ program() {
 }
 
 is_static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
+
+# What build/src/engine.rs looks for.
+engine_packages() {
+    program dockerd docker.io
+    program docker docker.io
+    program containerd containerd
+    program runc runc
+    program ip iproute2
+    program curl curl
+}
 
 install_packages() {
     [ -n "$packages" ] || return 0

@@ -97,7 +97,7 @@ impl fmt::Display for EngineError {
         match self {
             Self::NotRoot => write!(out, "a private Docker Engine needs root: run this as root or with sudo"),
             Self::Missing { program } => {
-                write!(out, "{program} is not installed: run `sh build/setup.sh`")
+                write!(out, "{program} is not installed: run `sh build/setup.sh demo`")
             }
             Self::Run { what, source } => write!(out, "cannot run {what}: {source}"),
             Self::Failed { what, status, said } => write!(out, "{what}: {status}\n{said}"),
