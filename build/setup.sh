@@ -111,7 +111,8 @@ is_static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1;
 # What build/src/engine.rs looks for.
 engine_packages() {
     program dockerd docker.io
-    program docker docker.io
+    # A package of its own since Debian 13, and in docker.io before: a pattern may match nothing.
+    program docker docker.io '~n^docker-cli$'
     program containerd containerd
     program runc runc
     program ip iproute2
