@@ -69,6 +69,8 @@ pub(crate) struct Law {
     is_resumed: bool,
     /// The next reading is believed to come from another process.
     expects_restart: bool,
+    /// A line was broken in the baseline, and in each scrape since: a series that is not known may have been there.
+    is_unsure: bool,
     saved: Option<Saved>,
     /// Series from here on are not known, not due and not owed.
     width: usize,
@@ -91,6 +93,7 @@ impl Law {
             source: None,
             is_resumed: false,
             expects_restart: false,
+            is_unsure: false,
             saved: None,
             width: engine.narrow,
             narrow: engine.narrow,
@@ -116,7 +119,8 @@ impl Law {
             self.expects_restart = has_restarted;
             return false;
         }
-        let is_baseline = self.source.is_none();
+        let is_baseline = self.source.is_none() || self.is_unsure && !has_restarted;
+        self.is_unsure = matches!(flaw, Flaw::Broken(_)) && (self.source.is_none() || self.is_unsure);
         (self.is_resumed, self.expects_restart, self.source) = (false, false, Some(now));
         self.width = self.width.max(engine.width());
         let width = engine.width();
@@ -138,7 +142,7 @@ impl Law {
                 (None, _) => Seen::Nothing,
                 (Some(now), before) => {
                     entry.due += match before {
-                        _ if is_baseline => 0,
+                        Seen::Nothing if is_baseline => 0,
                         Seen::NoValue => 0,
                         Seen::Value(before) if now >= before => now - before,
                         Seen::Nothing | Seen::Value(_) => now,
@@ -254,7 +258,7 @@ impl Law {
 
     /// A process with a state ended, and the next one goes on from that: with what arrived since to be sent again.
     pub(crate) fn resume(&mut self) {
-        self.expects_restart = false;
+        (self.expects_restart, self.is_unsure) = (false, false);
         let Some(saved) = &self.saved else { return self.forget() };
         self.is_resumed = true;
         self.source = saved.source;
@@ -268,7 +272,8 @@ impl Law {
     /// What was known and owed is gone: the next scrape is the baseline.
     pub(crate) fn forget(&mut self) {
         (self.twice, self.lost) = Default::default();
-        (self.source, self.is_resumed, self.expects_restart) = (None, false, false);
+        (self.source, self.is_resumed) = (None, false);
+        (self.expects_restart, self.is_unsure) = (false, false);
         for entry in self.entries.iter_mut().take(self.width) {
             (entry.seen, entry.due) = (Seen::Nothing, entry.received);
         }

@@ -18,7 +18,7 @@ use crate::endpoint::{self, Answer, Endpoint};
 use crate::engine::{Engine, Flaw};
 use crate::law::Law;
 use crate::number::Amount;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, SCRAPE_TIMEOUT};
 use crate::reader::{Line, Reader};
 use crate::server::{Packet, Server};
 use crate::state;
@@ -40,7 +40,7 @@ const AMID_US_MAX: usize = 300;
 /// What becomes of the last scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
-    /// There was none, or the plugin reads it again.
+    /// There was none, or the plugin reads it again, or it may have given it up.
     Open,
     Failed,
     Counted,
@@ -115,6 +115,8 @@ struct Part<'a> {
     /// When the plugin was last heard, and when it had read an answer.
     heard: Instant,
     answered_at: Instant,
+    /// When it had asked for no scrape yet, for the last time.
+    unasked_at: Instant,
     /// The state file when the last scrape was asked for.
     state: Option<state::Number>,
     /// When the machine was booted, by the process' clocks.
@@ -186,6 +188,7 @@ impl Soak {
             last: Last::Open,
             heard: now,
             answered_at: now,
+            unasked_at: now,
             state: None,
             counted: Some(0),
             is_warm: false,
@@ -237,9 +240,12 @@ impl Part<'_> {
         if let Some(is_well) = self.plugin.ended()? {
             return self.ended(is_well);
         }
-        match self.soak.endpoint.accept()? {
-            Some(scrape) => self.scrape(scrape)?,
-            None => self.wait()?,
+        let now = Instant::now();
+        if let Some(scrape) = self.soak.endpoint.accept()? {
+            self.scrape(scrape)?;
+        } else {
+            self.unasked_at = now;
+            self.wait()?;
         }
         self.check_silence()?;
         Ok(false)
@@ -317,9 +323,15 @@ impl Part<'_> {
         self.answered_at = Instant::now();
         let has_server = self.server.is_there() && !self.is_stalled && self.unclean_until <= self.answered_at;
         self.is_clean = has_server && self.phase == Phase::Scraping;
+        let is_whole = was_read && answer.is_good() && flaw != Flaw::Starting;
+        // All of it was read, but the time may have been up before its end was seen.
+        let is_late = is_whole && self.unasked_at.elapsed() >= SCRAPE_TIMEOUT;
+        if is_late {
+            self.counted = None;
+        }
         let Soak { law, engine, reader, tally, .. } = &mut *self.soak;
-        self.last = match was_read && answer.is_good() && flaw != Flaw::Starting {
-            true if law.scraped(engine, &reader.sent, flaw, self.boot) => Last::Counted,
+        self.last = match is_whole {
+            true if law.scraped(engine, &reader.sent, flaw, self.boot) && !is_late => Last::Counted,
             true => Last::Open,
             false => Last::Failed,
         };
