@@ -90,8 +90,11 @@ impl<T: Copy> Packets<T> {
         }
     }
 
-    /// No lines again.
+    /// No lines again. Room that lines like these do without is given back; where there were none, nothing tells.
     pub fn clear(&mut self) {
+        if self.text.is_empty() && self.coded.is_empty() && self.datagrams.is_empty() {
+            return;
+        }
         if self.coded.is_empty() && !self.text.is_empty() {
             // Lines like these do without it.
             self.coded = Coded::default();
@@ -268,6 +271,22 @@ mod tests {
             expected.iter().map(|(text, carried)| ((*text).to_owned(), carried.to_vec())).collect();
         assert_eq!(datagrams, expected);
         assert_eq!(packed(8, &[]), []);
+    }
+
+    #[test]
+    fn room_is_kept_for_as_many_lines_and_given_back_behind_few() {
+        let mut packets = Packets::new(1400);
+        let mut fill = |lines: usize| {
+            for line in 0..lines {
+                let _ = packets.push(Some(line), |out| out.push_slice(b"a:1|c\n"));
+            }
+            packets.finish();
+            packets.clear();
+            packets.clear();
+            packets.loads.capacity()
+        };
+        assert!(fill(10 * KEPT_MIN) >= 10 * KEPT_MIN, "there may be as many again");
+        assert!(fill(1) <= KEPT_MIN);
     }
 
     #[test]
