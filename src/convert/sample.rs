@@ -261,8 +261,7 @@ impl Converter {
         let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
         self.reading.line_text.clear();
         if let Some(identity) = self.again.get(line.head, note) {
-            self.encoder.set_identity(identity);
-            self.encoder.encode_again(kind, value, &mut self.reading.line_text);
+            self.encoder.encode_again(identity, kind, value, &mut self.reading.line_text);
         } else {
             self.encode(sample, line, kind, value);
         }

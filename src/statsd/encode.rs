@@ -100,19 +100,24 @@ impl Encoder {
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
     pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Vec<u8>) {
         self.identify(metric.name, metric.tags);
-        self.encode_again(metric.kind, metric.value, out);
+        self.encode_again(self.identity(), metric.kind, metric.value, out);
     }
 
-    /// Appends the lines of the metric that was encoded last, or whose identity this is, with another value.
-    pub fn encode_again(&self, kind: Kind, value: Decimal, out: &mut Vec<u8>) {
+    /// The same for a metric of which this was [`Self::identity`] once.
+    pub fn encode_again(
+        &self,
+        (text, name_end): (&str, usize),
+        kind: Kind,
+        value: Decimal,
+        out: &mut Vec<u8>,
+    ) {
         let place = self.dialect.place;
         if place != Place::Field && matches!(kind, Kind::Distribution { .. }) {
             return;
         }
-        let Identity { text, name_end } = &self.identity;
         let (name, field) = match place {
-            Place::Field => text.split_at_checked(*name_end).unwrap_or_default(),
-            Place::Name | Place::Folded => (text.as_str(), ""),
+            Place::Field => text.split_at_checked(name_end).unwrap_or_default(),
+            Place::Name | Place::Folded => (text, ""),
         };
         if place != Place::Field && kind == Kind::Gauge && value.is_negative() {
             // A sign makes a gauge's value a difference: set it to zero first.
@@ -125,14 +130,6 @@ impl Encoder {
     #[must_use]
     pub fn identity(&self) -> (&str, usize) {
         (&self.identity.text, self.identity.name_end)
-    }
-
-    /// Takes up what [`Self::identity`] was once.
-    pub fn set_identity(&mut self, (text, name_end): (&str, usize)) {
-        let identity = &mut self.identity;
-        identity.text.clear();
-        identity.text.push_str(text);
-        identity.name_end = name_end;
     }
 
     fn identify(&mut self, name: &str, tags: &[Tag<'_>]) {
