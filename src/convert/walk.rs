@@ -63,6 +63,7 @@ impl Converter {
 
     /// Reads lines as long as they stand as expected and nothing is odd about them; returns what stands
     /// behind them.
+    #[inline(never)]
     fn expected_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         let (mut lines, mut comments, mut types) = (0, 0, 0);
@@ -76,7 +77,7 @@ impl Converter {
             };
             for known in ahead {
                 let Some((head, tail)) = rest.split_at_checked(known.head_bytes()) else { break };
-                if self.fingerprints.of(head) != known.head() || known.is_taken() {
+                if self.fingerprints.of_head(head) != known.head() || known.is_taken() {
                     break;
                 }
                 let word = tail.first_chunk().map(|word| u64::from_le_bytes(*word));
