@@ -59,7 +59,8 @@ impl Seen {
     #[inline]
     pub(super) fn bytes_if_in(self, tail: u64) -> Option<usize> {
         let unused_bits = self.0.leading_zeros() & !7;
-        let is_it = self.0 & NOT_TEXT == 0 && tail & (u64::MAX >> (unused_bits % u64::BITS)) == self.0;
+        let differs = (tail ^ self.0) << (unused_bits % u64::BITS);
+        let is_it = differs == 0 && self.0 & NOT_TEXT == 0;
         is_it.then_some(wide::WORD - (unused_bits / 8) as usize)
     }
 
