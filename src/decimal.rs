@@ -135,10 +135,10 @@ impl Decimal {
     #[inline(never)]
     fn leading_long(text: &[u8]) -> Option<Leading> {
         let sign = usize::from(text.first() == Some(&b'-'));
-        let (mut mantissa, whole) = few_digits(text, sign)?;
+        let (mut mantissa, whole) = few_digits(text.get(sign..)?);
         let (mut bytes, mut fraction) = (sign + whole, 0);
         if text.get(bytes) == Some(&b'.') {
-            let (below, count) = few_digits(text, bytes + 1)?;
+            let (below, count) = few_digits(text.get(bytes + 1..)?);
             mantissa = mantissa.wrapping_mul(*POWERS.get(count)?).wrapping_add(below);
             (bytes, fraction) = (bytes + 1 + count, count);
         }
@@ -152,7 +152,7 @@ impl Decimal {
                 b'+' => (false, 1),
                 _ => (false, 0),
             };
-            let (power, count) = few_digits(text, bytes + 1 + sign)?;
+            let (power, count) = few_digits(text.get(bytes + 1 + sign..)?);
             if !(1..=2).contains(&count) {
                 return None;
             }
@@ -413,26 +413,27 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// The number that the digits at `at` are, and how many they are; `None` if they are too many.
-#[inline]
-fn few_digits(text: &[u8], at: usize) -> Option<(u64, usize)> {
-    let count = wide::Step::at(text, at).places_of_no_digit().trailing_zeros() as usize;
-    let first = wide::word(text, at);
-    let Some(behind) = count.checked_sub(wide::WORD) else {
-        return Some((wide::number(first, count), count));
-    };
-    let second = wide::number(wide::word(text, at + wide::WORD), behind);
-    let number = wide::number(first, wide::WORD) * POWERS.get(behind)? + second;
-    if count < wide::STEP { Some((number, count)) } else { more_digits(text, at + count, number) }
+/// The number that the first digits of a text are, and how many they are. Of too many, [`DIGITS_MAX`] and one are read.
+#[inline(never)]
+fn few_digits(text: &[u8]) -> (u64, usize) {
+    let Some(step) = wide::Step::first(text) else { return many_digits(text) };
+    let [first, second] = step.words();
+    match step.places_of_no_digit().trailing_zeros() as usize {
+        count @ ..wide::WORD => (wide::number(first, count), count),
+        count @ wide::WORD..wide::STEP => {
+            let behind = count - wide::WORD;
+            let power = POWERS.get(behind).copied().unwrap_or(1);
+            (wide::number(first, wide::WORD) * power + wide::number(second, behind), count)
+        }
+        _ => many_digits(text),
+    }
 }
 
-/// The same where sixteen digits stand before `at`.
+/// The same where they are many, or the text ends.
 #[cold]
-fn more_digits(text: &[u8], at: usize, number: u64) -> Option<(u64, usize)> {
-    let word = wide::word(text, at);
-    let count = wide::leading_digits(word);
-    let power = POWERS.get(count).filter(|_| wide::STEP + count <= DIGITS_MAX)?;
-    Some((number * power + wide::number(word, count), wide::STEP + count))
+fn many_digits(text: &[u8]) -> (u64, usize) {
+    let digits = text.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit());
+    digits.fold((0, 0), |(number, count), digit| (10 * number + u64::from(digit - b'0'), count + 1))
 }
 
 /// How many bytes the number takes that a line ends with, if it is short and written as [`Decimal::write_to`] writes

@@ -129,6 +129,19 @@ pub(crate) const STEP: usize = 16;
 pub(crate) struct Step([u8; STEP]);
 
 impl Step {
+    /// The first bytes of a text that has as many.
+    #[inline]
+    pub(crate) fn first(text: &[u8]) -> Option<Self> {
+        text.first_chunk().map(|bytes| Self(*bytes))
+    }
+
+    /// Its two words.
+    #[inline]
+    pub(crate) fn words(self) -> [u64; 2] {
+        let word = |at| word(&self.0, at);
+        [word(0), word(WORD)]
+    }
+
     /// The bytes at `at`; those behind the end are zero.
     #[inline]
     pub(crate) fn at(text: &[u8], at: usize) -> Self {
