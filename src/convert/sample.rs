@@ -12,7 +12,7 @@ use crate::config::Histograms;
 use crate::decimal::{self, Decimal, Number};
 use crate::exposition::{self, HEAD_BYTES_MAX, LineError, Role, Sample, Standing};
 use crate::fingerprint::Fingerprint;
-use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
+use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place, ShortText};
 use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
 
 /// How many lines may be passed over and looked at for one that declares a family.
@@ -133,8 +133,8 @@ impl Converter {
                 }
                 // A value that is watched needs a second look every time.
                 let tail = text.get(sample.head.len()..).filter(|_| !note.is_watched()).unwrap_or_default();
-                let written = decimal::settled_bytes(tail).and_then(|bytes| tail.get(..=bytes));
-                let owed = self.series.observe(place, &line, value, written.unwrap_or_default());
+                let written = decimal::settled_bytes(tail).map(|bytes| ShortText::of(tail, bytes));
+                let owed = self.series.observe(place, &line, value, written.unwrap_or(ShortText::NONE));
                 if !owed.is_zero() {
                     self.write(text, sample, &line, Some(Carried::new(line.identity, owed)), owed);
                 }

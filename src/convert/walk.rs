@@ -8,7 +8,7 @@ use super::note::{Known, Note};
 use super::{Carried, Converter};
 use crate::decimal::{self, Decimal};
 use crate::exposition::{Ended, LINE_BYTES_MAX, ended};
-use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
+use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place, ShortText};
 use crate::wide::Pen;
 
 impl Converter {
@@ -119,45 +119,29 @@ impl Converter {
         if note.is_watched() {
             return None;
         }
-        let (sent, bytes) = match note.known() {
-            Known::Gauge if note.is_plain() => {
-                let (value, bytes) = gauge(tail)?;
-                self.reading.counts.not_finite += usize::from(value.is_none());
-                self.series.accept(1);
-                (value.map(|value| (value, None)), bytes)
+        if note.known() == Known::Gauge {
+            let (value, bytes) = gauge(tail).filter(|_| note.is_plain())?;
+            self.series.accept(1);
+            match value {
+                Some(value) => self.write_plain(line, known.head_bytes(), note, None, value),
+                None => self.reading.counts.not_finite += 1,
             }
-            Known::Counter => {
-                let Ended { value, value_bytes, bytes } = ended(tail)?;
-                if known.is_settled_at(value) {
-                    self.series.accept(1);
-                    (None, bytes)
-                } else if note.is_plain() && !value.is_negative() {
-                    (self.plain_counter(known, value, tail.get(..=value_bytes)?), bytes)
-                } else {
-                    return None;
-                }
-            }
-            Known::Ignored => {
-                let bytes = ended(tail)?.bytes;
-                self.series.accept(1);
-                (None, bytes)
-            }
-            _ => return None,
-        };
-        if let Some((value, carried)) = sent {
-            self.write_plain(line, known.head_bytes(), note, carried, value);
+            return Some(bytes);
+        }
+        let Ended { value, value_bytes, bytes } = ended(tail)?;
+        if note.known() == Known::Ignored || known.is_settled_at(value) {
+            self.series.accept(1);
+        } else if note.is_plain() && !value.is_negative() {
+            self.plain_counter(known, line, value, ShortText::of(tail, value_bytes));
+        } else {
+            return None;
         }
         Some(bytes)
     }
 
-    /// The expected counter has this value, which ends with a line feed or a blank; what is to be written of it.
+    /// The expected counter, with whose line `line` begins, has this value, which is written so.
     #[inline]
-    fn plain_counter(
-        &mut self,
-        known: &series::Known,
-        value: Decimal,
-        text: &[u8],
-    ) -> Option<(Written<'static>, Option<Carried>)> {
+    fn plain_counter(&mut self, known: &series::Known, line: &[u8], value: Decimal, text: ShortText) {
         let identity = self.series.expected_identity();
         let owed = self.series.observe_expected(value, text).unwrap_or_else(|| {
             let line = Line {
@@ -169,7 +153,10 @@ impl Converter {
             };
             self.series.observe(Place::Expected, &line, value, text)
         });
-        (!owed.is_zero()).then(|| (Written::Number(owed), Some(Carried::new(identity, owed))))
+        if !owed.is_zero() {
+            let (note, carried) = (Note(known.note()), Carried::new(identity, owed));
+            self.write_plain(line, known.head_bytes(), note, Some(carried), Written::Number(owed));
+        }
     }
 
     /// Writes the line of a plain head, with which `line` begins.

@@ -2,15 +2,15 @@
 
 use super::line::{Line, OWES};
 use super::reading::{Change, Place};
-use super::seen::{Meaning, Seen};
+use super::seen::{Meaning, Seen, ShortText};
 use super::{Continuity, Series};
 use crate::decimal::Decimal;
 use crate::fingerprint::Fingerprint;
 
 impl Series {
-    /// A cumulative series' value in this scrape, and the text that [`Decimal::leading`] read it from with its line
-    /// feed, if the same text next time needs no second look; returns what it owes now.
-    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: &[u8]) -> Decimal {
+    /// A cumulative series' value in this scrape, and how it is written if the same text next time needs no second
+    /// look; returns what it owes now.
+    pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: ShortText) -> Decimal {
         let growth = self.growth(place, line.identity, value);
         let seen = Seen::written(value, written);
         if seen == Seen::WIDE {
@@ -29,7 +29,7 @@ impl Series {
     /// As [`Self::observe`], of the expected line, which is that of a cumulative series, in a continued scrape; `None`,
     /// and nothing is changed, where that is not as simple as it mostly is.
     #[inline]
-    pub fn observe_expected(&mut self, value: Decimal, written: &[u8]) -> Option<Decimal> {
+    pub fn observe_expected(&mut self, value: Decimal, written: ShortText) -> Option<Decimal> {
         let known = self.lines.get(self.reading.next).filter(|line| !line.is(OWES))?;
         let Meaning::Value(before) = known.seen.meaning() else { return None };
         let seen = Seen::written(value, written);
@@ -43,7 +43,7 @@ impl Series {
     #[inline(never)]
     pub fn grow(&mut self, place: Place, line: &Line, value: Decimal) -> Decimal {
         let debt = self.debts.remove(&line.identity);
-        let growth = self.observe(place, line, value, b"");
+        let growth = self.observe(place, line, value, ShortText::NONE);
         self.debts.extend(debt.map(|debt| (line.identity, debt)));
         growth
     }

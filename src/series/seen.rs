@@ -10,6 +10,27 @@ use crate::wide;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen(u64);
 
+/// A value as it is written, with its line feed, if all of that is a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortText(u64);
+
+impl ShortText {
+    /// It is not.
+    pub const NONE: Self = Self(0);
+
+    /// Of the value that stands at the beginning of `tail`, and is so long. [`Decimal::leading`] must read it.
+    #[inline]
+    #[must_use]
+    pub fn of(tail: &[u8], bytes: usize) -> Self {
+        let word = wide::word(tail, 0);
+        if bytes < wide::WORD && wide::byte(word, bytes) == b'\n' {
+            Self(word & (u64::MAX >> (8 * (wide::WORD - 1 - bytes))))
+        } else {
+            Self::NONE
+        }
+    }
+}
+
 /// What a [`Seen`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -46,13 +67,11 @@ impl Seen {
         }
     }
 
-    /// The same for a value that [`Decimal::leading`] read from this text, with its line feed. Without one it is
-    /// the number that is kept.
+    /// The same for a value that is written so; the number is kept where its text is not short.
     #[inline]
-    pub(super) fn written(value: Decimal, text: &[u8]) -> Self {
+    pub(super) fn written(value: Decimal, text: ShortText) -> Self {
         let number = Self::of(value);
-        let is_short = text.len() <= wide::WORD && text.last() == Some(&b'\n');
-        if is_short && number != Self::WIDE { Self(wide::word(text, 0)) } else { number }
+        if text == ShortText::NONE || number == Self::WIDE { number } else { Self(text.0) }
     }
 
     /// How long the text is that `tail` begins with, if it is this one.
@@ -137,7 +156,7 @@ mod tests {
         ] {
             let number = text.split(['\n', ' ']).next().unwrap();
             let value = decimal(number);
-            let seen = Seen::written(value, text.as_bytes());
+            let seen = Seen::written(value, ShortText::of(text.as_bytes(), number.len()));
             assert_eq!(seen.meaning(), Meaning::Value(value), "{text:?}");
             let behind = format!("{text}next line");
             let found = seen.bytes_if_in(wide::word(behind.as_bytes(), 0));
@@ -147,12 +166,12 @@ mod tests {
 
     #[test]
     fn a_number_that_does_not_fit_is_not_kept_as_it_is_written() {
-        assert_eq!(Seen::written(decimal("1e-45"), b"1e-45\n"), Seen::WIDE);
+        assert_eq!(Seen::written(decimal("1e-45"), ShortText::of(b"1e-45\n", 5)), Seen::WIDE);
     }
 
     #[test]
     fn nothing_but_the_same_text_is_the_same() {
-        let seen = Seen::written(decimal("12"), b"12\n");
+        let seen = Seen::written(decimal("12"), ShortText::of(b"12\n0", 2));
         for text in ["12 \n", "13\n", "120\n", "1\n\n", "12\r\n", "\n", ""] {
             assert_eq!(seen.bytes_if_in(wide::word(text.as_bytes(), 0)), None, "{text:?}");
         }

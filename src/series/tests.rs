@@ -13,7 +13,7 @@ fn line(identity: Fingerprint) -> Line {
 fn observe(series: &mut Series, identity: Fingerprint, value: &str) -> Decimal {
     let line = line(identity);
     let place = series.find(&line);
-    series.observe(place, &line, decimal(value), b"")
+    series.observe(place, &line, decimal(value), ShortText::NONE)
 }
 
 /// The scrape ends, and everything owed is delivered or not.
@@ -159,7 +159,7 @@ fn check_places(identities: &[Fingerprint], expected: &[Place]) {
     for identity in identities {
         let line = line(*identity);
         let place = series.find(&line);
-        series.observe(place, &line, decimal("2"), b"");
+        series.observe(place, &line, decimal("2"), ShortText::NONE);
         places.push(place);
     }
     assert_eq!(places, expected);
