@@ -17,7 +17,9 @@ pub(crate) const WORD: usize = 8;
 /// A text in steps, the last one filled up with zeros.
 #[derive(Debug)]
 pub struct Steps {
-    steps: Box<[Step]>,
+    /// Most of these texts are one step.
+    first: Step,
+    others: Box<[Step]>,
     bytes: usize,
 }
 
@@ -26,8 +28,8 @@ impl Steps {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let text = text.as_bytes();
-        let steps = (0..text.len()).step_by(STEP).map(|at| Step::at(text, at)).collect();
-        Self { steps, bytes: text.len() }
+        let others = (STEP..text.len()).step_by(STEP).map(|at| Step::at(text, at)).collect();
+        Self { first: Step::at(text, 0), others, bytes: text.len() }
     }
 
     /// How many bytes the text has.

@@ -19,6 +19,8 @@ pub(super) enum Known {
     Counter,
 }
 
+/// The first code that is no gauge's.
+const OTHERS: u8 = 3;
 const COMMENT: u8 = 14;
 const TYPE: u8 = 15;
 const ROLE_MASK: u8 = 15;
@@ -50,15 +52,15 @@ pub(super) enum Plainness {
     CleanedWholeBound,
 }
 
-/// By their codes.
+/// By their codes, the gauges' first.
 const ROLES: [Role; 10] = [
-    Role::Counter,
-    Role::Gauge,
     Role::Untyped,
+    Role::Gauge,
+    Role::SummaryQuantile,
+    Role::Counter,
     Role::HistogramBucket,
     Role::HistogramCount,
     Role::HistogramSum,
-    Role::SummaryQuantile,
     Role::SummaryCount,
     Role::SummarySum,
     Role::Created,
@@ -69,7 +71,7 @@ impl Note {
     pub(super) const TYPE: Self = Self(TYPE);
 
     pub(super) fn sample(role: Role, is_sent: bool, is_watched: bool, plainness: Plainness) -> Self {
-        let code = ROLES.iter().position(|known| *known == role).unwrap_or(2);
+        let code = ROLES.iter().position(|known| *known == role).unwrap_or(0);
         let state = match plainness {
             _ if is_watched || !is_sent => {
                 (if is_watched { WATCHED } else { 0 }) | if is_sent { 0 } else { IGNORED }
@@ -80,7 +82,7 @@ impl Note {
             Plainness::Cleaned => PLAIN | CLEANED,
             Plainness::CleanedWholeBound => PLAIN | CLEANED | WHOLE_BOUND,
         };
-        Self(u8::try_from(code).unwrap_or(2) | state)
+        Self(u8::try_from(code).unwrap_or(0) | state)
     }
 
     /// The same of a line that follows the TYPE line that makes it what it is, or does not.
@@ -102,15 +104,9 @@ impl Note {
             COMMENT => Known::Comment,
             TYPE => Known::Type,
             _ if self.0 & (PLAIN | IGNORED) == IGNORED => Known::Ignored,
-            // Gauge, untyped and quantile.
-            1 | 2 | 6 => Known::Gauge,
+            ..OTHERS => Known::Gauge,
             _ => Known::Counter,
         }
-    }
-
-    #[inline]
-    pub(super) fn is_comment(self) -> bool {
-        self.0 & ROLE_MASK >= COMMENT
     }
 
     #[inline]

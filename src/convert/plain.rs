@@ -22,6 +22,8 @@ pub(super) struct Plain {
     global: Steps,
     /// The same behind none.
     only_global: Steps,
+    /// Room for all but the head.
+    frame_bytes: usize,
 }
 
 /// Bytes that a quantile's or a counter's name grows by, at most.
@@ -35,6 +37,7 @@ impl Plain {
             is_name: prefix.starts_with(|first: char| first.is_ascii_alphabetic()),
             global: Steps::new(global),
             only_global: Steps::new(only.as_deref().unwrap_or_default()),
+            frame_bytes: prefix.len() + TEXT_BYTES_MAX + global.len() + FRAME_BYTES_MAX,
         }
     }
 
@@ -80,8 +83,7 @@ impl Plain {
         value: Written<'_>,
         out: &mut Text,
     ) {
-        let room = self.prefix.bytes() + head_bytes + TEXT_BYTES_MAX + self.global.bytes() + FRAME_BYTES_MAX;
-        out.append(room, |pen| {
+        out.append(self.frame_bytes + head_bytes, |pen| {
             pen.steps(&self.prefix);
             let name_bytes = write_name(line, head_bytes, pen);
             name::end_name(note.role(), pen);
@@ -171,8 +173,7 @@ fn write_tags(
     while at < end {
         // The opening quote stands behind the equals sign, in place of which a tag has a colon.
         let open = pen.until(b'"', line, at);
-        pen.take_back(1);
-        pen.byte(b':');
+        pen.replace_last(b':');
         at = write_value(line, open + 1, pen) + 1;
     }
 }

@@ -9,7 +9,7 @@ use super::{Carried, Converter};
 use crate::decimal::{self, Decimal};
 use crate::exposition::{Ended, LINE_BYTES_MAX, ended};
 use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place, ShortText};
-use crate::wide::Pen;
+use crate::wide::{Pen, Step};
 
 impl Converter {
     /// The next piece of the body, cut anywhere.
@@ -81,26 +81,32 @@ impl Converter {
                     break;
                 }
                 let word = tail.first_chunk().map(|word| u64::from_le_bytes(*word));
-                let bytes = match word.and_then(|word| known.unchanged_bytes(word)) {
-                    Some(bytes) => bytes,
-                    None if Note(known.note()).is_comment() => {
+                if let Some(bytes) = word.and_then(|word| known.unchanged_bytes(word)) {
+                    rest = tail.get(bytes..).unwrap_or_default();
+                    unchanged += 1;
+                    continue;
+                }
+                let bytes = match said(known, tail) {
+                    Some(Said::Nothing { bytes }) => bytes,
+                    Some(Said::Comment { is_type }) => {
                         comments += 1;
-                        types += usize::from(Note(known.note()) == Note::TYPE);
+                        types += usize::from(is_type);
                         0
                     }
-                    None => {
-                        changed = Some((*known, tail));
+                    Some(Said::News(news)) => {
+                        changed = Some((*known, news));
                         break;
                     }
+                    None => break,
                 };
                 rest = tail.get(bytes..).unwrap_or_default();
                 unchanged += 1;
             }
             self.series.accept(unchanged);
             lines += unchanged;
-            let Some((known, tail)) = changed else { break };
-            let Some(bytes) = self.changed_line(&known, rest, tail) else { break };
-            rest = tail.get(bytes..).unwrap_or_default();
+            let Some((known, News { value, bytes })) = changed else { break };
+            self.changed_line(&known, rest, value);
+            rest = rest.get(known.head_bytes() + bytes..).unwrap_or_default();
             lines += 1;
         }
         if types > 0 {
@@ -111,32 +117,20 @@ impl Converter {
         rest
     }
 
-    /// Reads the value of the expected line, which may be another than it was; returns its length, or `None` if
-    /// something about it is odd. `line` begins with the line, `tail` is what stands behind its head.
+    /// The expected line, with which `line` begins, has this value now.
     #[inline]
-    fn changed_line(&mut self, known: &series::Known, line: &[u8], tail: &[u8]) -> Option<usize> {
-        let note = Note(known.note());
-        if note.is_watched() {
-            return None;
-        }
-        if note.known() == Known::Gauge {
-            let (value, bytes) = gauge(tail).filter(|_| note.is_plain())?;
-            self.series.accept(1);
-            match value {
-                Some(value) => self.write_plain(line, known.head_bytes(), note, None, value),
-                None => self.reading.counts.not_finite += 1,
+    fn changed_line(&mut self, known: &series::Known, line: &[u8], value: Value<'_>) {
+        match value {
+            Value::Gauge(value) => {
+                self.series.accept(1);
+                self.write_plain(line, known.head_bytes(), Note(known.note()), None, value);
             }
-            return Some(bytes);
+            Value::NotFinite => {
+                self.series.accept(1);
+                self.reading.counts.not_finite += 1;
+            }
+            Value::Counter(value, text) => self.plain_counter(known, line, value, text),
         }
-        let Ended { value, value_bytes, bytes } = ended(tail)?;
-        if note.known() == Known::Ignored || known.is_settled_at(value) {
-            self.series.accept(1);
-        } else if note.is_plain() && !value.is_negative() {
-            self.plain_counter(known, line, value, ShortText::of(tail, value_bytes));
-        } else {
-            return None;
-        }
-        Some(bytes)
     }
 
     /// The expected counter, with whose line `line` begins, has this value, which is written so.
@@ -154,8 +148,8 @@ impl Converter {
             self.series.observe(Place::Expected, &line, value, text)
         });
         if !owed.is_zero() {
-            let (note, carried) = (Note(known.note()), Carried::new(identity, owed));
-            self.write_plain(line, known.head_bytes(), note, Some(carried), Written::Number(owed));
+            let (note, carried) = (Note(known.note()), Some(Carried::new(identity, owed)));
+            self.write_plain(line, known.head_bytes(), note, carried, Written::Number(owed));
         }
     }
 
@@ -174,12 +168,82 @@ impl Converter {
     }
 }
 
+/// What a known line says, if its value is not written as it was.
+#[derive(Debug, Clone, Copy)]
+enum Said<'a> {
+    /// It is a comment, of which all is its head.
+    Comment {
+        is_type: bool,
+    },
+    /// There is nothing to be sent. The value with all that stands behind it is so long.
+    Nothing {
+        bytes: usize,
+    },
+    News(News<'a>),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct News<'a> {
+    value: Value<'a>,
+    /// How long the value is with all that stands behind it.
+    bytes: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    Gauge(Written<'a>),
+    /// Of a gauge: it is no number.
+    NotFinite,
+    /// Of a counter, and how it is written.
+    Counter(Decimal, ShortText),
+}
+
+/// Reads what stands behind the head of a known line; `None` if something about it is odd.
+#[inline(never)]
+fn said<'a>(known: &series::Known, tail: &'a [u8]) -> Option<Said<'a>> {
+    let note = Note(known.note());
+    let kind = note.known();
+    match kind {
+        Known::Comment | Known::Type => return Some(Said::Comment { is_type: kind == Known::Type }),
+        _ if note.is_watched() => return None,
+        Known::Gauge if !note.is_plain() => return None,
+        Known::Gauge => {
+            if let Some(bytes) = decimal::settled_bytes(tail) {
+                let value = Value::Gauge(Written::Text(tail, bytes));
+                return Some(Said::News(News { value, bytes: bytes + 1 }));
+            }
+            if let Some(bytes) = not_finite_bytes(tail) {
+                return Some(Said::News(News { value: Value::NotFinite, bytes }));
+            }
+        }
+        Known::Ignored | Known::Counter => {}
+    }
+    let Ended { value, value_bytes, bytes } = ended(tail)?;
+    let value = match kind {
+        Known::Ignored => return Some(Said::Nothing { bytes }),
+        Known::Gauge => Value::Gauge(Written::Number(value)),
+        _ if known.is_settled_at(value) => return Some(Said::Nothing { bytes }),
+        _ if !note.is_plain() || value.is_negative() => return None,
+        _ => Value::Counter(value, ShortText::of(tail, value_bytes)),
+    };
+    Some(Said::News(News { value, bytes }))
+}
+
+/// How long a gauge's value is with its line feed, if it is usually written and no number.
+fn not_finite_bytes(tail: &[u8]) -> Option<usize> {
+    match tail {
+        [b'N', b'a', b'N', b'\n', ..] => Some(4),
+        [b'+' | b'-', b'I', b'n', b'f', b'\n', ..] => Some(5),
+        _ => None,
+    }
+}
+
 /// A value that is to be written.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Written<'a> {
     /// This number.
     Number(Decimal),
-    /// The number that so many first bytes of a text are, as they stand there.
+    /// The number that so many first bytes of a text are, as they stand there: less than a step.
     Text(&'a [u8], usize),
 }
 
@@ -188,20 +252,7 @@ impl Written<'_> {
     pub(super) fn write_with(self, pen: &mut Pen<'_>) {
         match self {
             Self::Number(number) => number.write_with(pen),
-            Self::Text(text, bytes) => pen.part(text, 0, bytes),
+            Self::Text(text, bytes) => pen.step(Step::at(text, 0), bytes),
         }
-    }
-}
-
-/// A gauge's usual value, if it is a number, and how long it is with its line feed.
-#[inline]
-fn gauge(tail: &[u8]) -> Option<(Option<Written<'_>>, usize)> {
-    if let Some(bytes) = decimal::settled_bytes(tail) {
-        return Some((Some(Written::Text(tail, bytes)), bytes + 1));
-    }
-    match tail {
-        [b'N', b'a', b'N', b'\n', ..] => Some((None, 4)),
-        [b'+' | b'-', b'I', b'n', b'f', b'\n', ..] => Some((None, 5)),
-        _ => ended(tail).map(|Ended { value, bytes, .. }| (Some(Written::Number(value)), bytes)),
     }
 }

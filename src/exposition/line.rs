@@ -130,18 +130,20 @@ pub(crate) struct Ended {
 }
 
 /// The usual value and what ends its line, be it a line feed alone or a timestamp before it.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call hands the number on through memory")]
 pub(crate) fn ended(text: &[u8]) -> Option<Ended> {
     let Leading { value, bytes: value_bytes } = Decimal::leading(text)?;
-    let end = match text.get(value_bytes)? {
-        b'\n' => value_bytes,
+    let bytes = match text.get(value_bytes)? {
+        b'\n' => value_bytes + 1,
         b' ' => {
             let begin = value_bytes + 1;
-            begin + Decimal::leading(text.get(begin..)?)?.bytes
+            let end = begin + Decimal::leading(text.get(begin..)?)?.bytes;
+            text.get(end).filter(|byte| **byte == b'\n').map(|_| end + 1)?
         }
         _ => return None,
     };
-    (text.get(end)? == &b'\n').then_some(Ended { value, value_bytes, bytes: end + 1 })
+    Some(Ended { value, value_bytes, bytes })
 }
 
 /// What is wrong with a line.

@@ -77,10 +77,11 @@ impl Seen {
     /// How long the text is that `tail` begins with, if it is this one.
     #[inline]
     pub(super) fn bytes_if_in(self, tail: u64) -> Option<usize> {
-        let unused_bits = self.0.leading_zeros() & !7;
-        let differs = (tail ^ self.0) << (unused_bits % u64::BITS);
+        // The line feed is the last byte that is not zero.
+        let last_bit = (self.0 | 1).ilog2();
+        let differs = (tail ^ self.0) << (!last_bit & (u64::BITS - u8::BITS));
         let is_it = differs == 0 && self.0 & NOT_TEXT == 0;
-        is_it.then_some(wide::WORD - (unused_bits / 8) as usize)
+        is_it.then_some((last_bit / u8::BITS) as usize + 1)
     }
 
     /// The same, which no text is found to be.

@@ -120,6 +120,14 @@ impl<'a> Pen<'a> {
         self.written = self.written.saturating_sub(count);
     }
 
+    /// Writes a byte in place of the last.
+    #[inline]
+    pub fn replace_last(&mut self, byte: u8) {
+        if let Some(place) = self.written().checked_sub(1).and_then(|at| self.room.get_mut(at)) {
+            *place = byte;
+        }
+    }
+
     /// Writes a byte.
     #[inline]
     pub fn byte(&mut self, byte: u8) {
@@ -160,12 +168,12 @@ impl<'a> Pen<'a> {
 
     /// Writes a text that is in steps.
     #[inline]
-    pub fn steps(&mut self, Steps { steps, bytes }: &Steps) {
+    pub fn steps(&mut self, Steps { first, others, bytes }: &Steps) {
         let mut left = *bytes;
-        for step in steps {
-            let count = left.min(STEP);
-            self.step(*step, count);
-            left -= count;
+        self.step(*first, left.min(STEP));
+        for step in others {
+            left -= STEP;
+            self.step(*step, left.min(STEP));
         }
     }
 
@@ -216,16 +224,15 @@ impl<'a> Pen<'a> {
 
     #[inline]
     fn before(&mut self, text: &[u8], mut at: usize, count_of: impl Fn(Step) -> usize) -> usize {
-        while at < text.len() {
+        loop {
             let step = Step::at(text, at);
             let count = count_of(step);
             self.step(step, count);
             at += count;
-            if count < STEP {
-                break;
+            if count < STEP || at >= text.len() {
+                return at;
             }
         }
-        at
     }
 
     /// Writes a text.

@@ -16,7 +16,7 @@ use crate::ours::Ours;
 /// The most instructions a sample may take: what is reached, and a little more. They may only be lowered;
 /// 330 for a warm scrape are known to be within reach.
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
-    (Contestant::Warm, 380),
+    (Contestant::Warm, 340),
     (Contestant::Churn, 790),
     (Contestant::Shuffled, 1_770),
     (Contestant::First, 2_380),
