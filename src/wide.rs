@@ -210,6 +210,19 @@ impl Step {
         place.min(u8x16::splat(last - first)).simd_eq(place)
     }
 
+    /// This number, and the first bytes behind it.
+    #[inline]
+    pub(crate) fn behind(self, number: u16) -> Self {
+        Self((u128::from_le_bytes(self.0) << u16::BITS | u128::from(number)).to_le_bytes())
+    }
+
+    /// The number and the bytes of [`Self::behind`].
+    #[inline]
+    pub(crate) fn split(self) -> (u16, Self) {
+        let [low, high, ..] = self.0;
+        (u16::from_le_bytes([low, high]), Self((u128::from_le_bytes(self.0) >> u16::BITS).to_le_bytes()))
+    }
+
     /// How many of the first bytes are those of the other.
     #[inline]
     fn same(self, other: Self) -> usize {
@@ -239,17 +252,18 @@ impl Step {
     }
 }
 
-/// Where the part of a line ends that goes on at `at`, or the end of the text or some bytes behind it.
+/// Where the part of a line ends that goes on at `at`, or the text.
 #[inline]
 pub(crate) fn part_end(text: &[u8], mut at: usize) -> usize {
     while at < text.len() {
         let count = Step::at(text, at).before_part_end();
-        at += count;
         if count < STEP {
+            at += count;
             break;
         }
+        at += STEP;
     }
-    at
+    at.min(text.len())
 }
 
 /// Whether two texts, of which the second has at least `count` bytes, begin with the same `count` bytes.
@@ -270,16 +284,31 @@ pub(crate) fn begins_alike(left: &[u8], right: &[u8], count: usize) -> bool {
 /// How many bytes are the same from two places of a text on, `max` at most.
 #[inline]
 pub(crate) fn common(text: &[u8], left: usize, right: usize, max: usize) -> usize {
+    let (lefts, rights) = (steps(text, left), steps(text, right));
     let mut count = 0;
-    while count < max {
-        let same = Step::at(text, left + count).same(Step::at(text, right + count));
-        count += same;
-        if same < STEP {
-            break;
+    for (left, right) in lefts.iter().zip(rights) {
+        let same = Step(*left).same(Step(*right));
+        if same < STEP || count >= max {
+            return (count + same).min(max);
         }
+        // Not `same`, for which the next step would wait.
+        count += STEP;
     }
+    common_end(text, left, right, count).min(max)
+}
+
+/// The same where so many are, and one of the texts ends within the next step.
+#[cold]
+fn common_end(text: &[u8], left: usize, right: usize, count: usize) -> usize {
+    let same = Step::at(text, left + count).same(Step::at(text, right + count));
     // Behind the end there are zeros, which are none of its bytes.
-    count.min(max).min(text.len().saturating_sub(left.max(right)))
+    (count + same).min(text.len().saturating_sub(left.max(right)))
+}
+
+/// The whole steps from a place on.
+#[inline]
+fn steps(text: &[u8], at: usize) -> &[[u8; STEP]] {
+    text.get(at..).unwrap_or_default().as_chunks().0
 }
 
 /// Bits that stand for no byte of a step.
@@ -357,6 +386,12 @@ mod tests {
         ] {
             assert_eq!(common(text, left, right, max), expected, "{left} {right} {max}");
         }
+    }
+
+    #[test]
+    fn a_number_before_a_step_comes_out_again() {
+        let (number, Step(text)) = Step(*b"0123456789abcdef").behind(0x1234).split();
+        assert_eq!((number, &text), (0x1234, b"0123456789abcd\0\0"));
     }
 
     #[test]

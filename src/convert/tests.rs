@@ -463,7 +463,7 @@ fn what_a_body_becomes_is_bounded() {
     };
     converter.convert(body(1, "5").as_bytes()).unwrap();
     assert_eq!(converter.convert(body(14_500, "6").as_bytes()), Err(Incomplete::TooLong));
-    converter.convert(body(13_000, "7").as_bytes()).unwrap();
+    converter.convert(body(11_000, "7").as_bytes()).unwrap();
     assert!(text(&mut converter).contains("docker.a.count:2|c|#"));
 }
 

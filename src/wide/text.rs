@@ -212,21 +212,10 @@ impl<'a> Pen<'a> {
     /// Writes a part of a text up to the first `byte`; where that is. Of a text without it, the last step is
     /// written whole, with the zeros behind the end.
     #[inline]
-    pub fn until(&mut self, byte: u8, text: &[u8], at: usize) -> usize {
-        self.before(text, at, |step| step.before(byte))
-    }
-
-    /// As [`Self::until`], up to the end of a part of a line, as [`super::part_end`] has it.
-    #[inline]
-    pub(crate) fn until_part_end(&mut self, text: &[u8], at: usize) -> usize {
-        self.before(text, at, Step::before_part_end)
-    }
-
-    #[inline]
-    fn before(&mut self, text: &[u8], mut at: usize, count_of: impl Fn(Step) -> usize) -> usize {
+    pub fn until(&mut self, byte: u8, text: &[u8], mut at: usize) -> usize {
         loop {
             let step = Step::at(text, at);
-            let count = count_of(step);
+            let count = step.before(byte);
             self.step(step, count);
             at += count;
             if count < STEP || at >= text.len() {
