@@ -24,16 +24,16 @@ mod sample;
 mod source;
 mod walk;
 
-use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::boot::Boot;
 use crate::config::{Histograms, Settings, Tag};
-use crate::decimal::Decimal;
 use crate::exposition::{Families, LineError};
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::series::{Continuity, OWED_BYTES_MAX, Series};
-use crate::statsd::{Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed};
+use crate::statsd::{
+    Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed, counted,
+};
 use again::Again;
 use alike::Alike;
 use filter::Filter;
@@ -85,7 +85,8 @@ pub struct Converter {
     series_count: usize,
     alike: Alike,
     observed: Observed,
-    packets: Packets<Carried>,
+    /// What a line carries is growth of this series; how much, it says itself.
+    packets: Packets<Fingerprint>,
     /// The packets are those of a complete scrape. Those of one that broke off are of no use.
     is_delivering: bool,
     start: Start,
@@ -138,36 +139,9 @@ struct Reading {
     line_text: Vec<u8>,
 }
 
-/// Growth that a line carries.
-///
-/// Packed, because there may be as many as lines.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, packed(2))]
-struct Carried {
-    /// Who owes it; [`ITS_LINE`] where it is observations.
-    series: Fingerprint,
-    mantissa: i64,
-    exponent: i16,
-}
-
-/// In place of a series: observations are owed by the line that tells of them. They were taken out of what is
-/// owed when that line was written, so nothing is settled with this.
+/// In place of the series whose growth a line carries: observations are owed by the line that tells of them. They were
+/// taken out of what is owed when that line was written, so nothing is settled with this.
 const ITS_LINE: Fingerprint = 0;
-
-impl Carried {
-    fn observations(count: NonZeroU32) -> Self {
-        Self::new(ITS_LINE, Decimal::whole_number(count.get().into()))
-    }
-
-    fn new(series: Fingerprint, amount: Decimal) -> Self {
-        let (mantissa, exponent) = amount.parts();
-        Self { series, mantissa, exponent }
-    }
-
-    fn amount(self) -> Decimal {
-        Decimal::from_parts(self.mantissa, self.exponent)
-    }
-}
 
 /// What a later process needs to go on counting where this one ended.
 #[derive(Debug, Default)]
@@ -348,9 +322,8 @@ impl Converter {
         gone.sort_by(|left, right| text(left).cmp(&text(right)));
         for series in gone {
             let Some(debt) = self.series.debt(series) else { continue };
-            let carried = Some(Carried::new(series, debt.amount));
-            let pushed = self.packets.push(carried, |out| out.push_slice(&debt.text));
-            self.pushed(pushed, carried);
+            let pushed = self.packets.push(Some(series), |out| out.push_slice(&debt.text));
+            self.pushed(pushed, Some(series));
         }
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
         if !is_as_before {
@@ -420,7 +393,7 @@ impl Converter {
 
     /// A datagram was taken, and with it the growth that it carried.
     pub fn taken(&mut self, index: usize) {
-        self.packets.take(index).for_each(|carried| self.series.settle(carried.series));
+        self.packets.take(index).for_each(|series| self.series.settle(series));
     }
 
     /// Whatever was not taken will not be: it is owed.
@@ -428,23 +401,23 @@ impl Converter {
         if !std::mem::take(&mut self.is_delivering) {
             return;
         }
-        self.packets.not_taken(|carried, text| {
-            if carried.series == ITS_LINE {
-                self.observed.refused(carried.amount(), text, &self.fingerprints, &mut self.series);
-            } else {
-                self.series.owe(carried.series, carried.amount(), text);
+        self.packets.not_taken(|series, text| {
+            if series == ITS_LINE {
+                self.observed.refused(text, &self.fingerprints, &mut self.series);
+            } else if let Some(amount) = counted(text) {
+                self.series.owe(series, amount, text);
             }
         });
         self.packets.clear();
     }
 
     /// Lines went to the packer.
-    fn pushed(&mut self, pushed: Pushed, carried: Option<Carried>) {
+    fn pushed(&mut self, pushed: Pushed, carries: Option<Fingerprint>) {
         match pushed {
             Pushed::Packed => self.reading.counts.metrics += 1,
             Pushed::TooLarge => {
                 self.reading.counts.too_large += 1;
-                self.reading.unsendable.extend(carried.map(|carried| carried.series));
+                self.reading.unsendable.extend(carries);
             }
         }
     }

@@ -173,6 +173,23 @@ impl Decimal {
         Self::short(number, 0)
     }
 
+    /// Reads what [`Self::write_to`] wrote, and is the same number. [`Number::parse`] takes zeros at the end of a large one
+    /// for digits, and would round the others.
+    #[must_use]
+    pub fn written(text: &[u8]) -> Option<Self> {
+        if text == b"0" {
+            return Some(Self::ZERO);
+        }
+        let is_whole = !text.contains(&b'.');
+        let zeros = text.iter().rev().take_while(|byte| is_whole && **byte == b'0').count();
+        match Self::parse(text.get(..text.len() - zeros)?)? {
+            Parsed::Exact(Self { mantissa, exponent }) => {
+                Some(Self { mantissa, exponent: exponent.checked_add(zeros.try_into().ok()?)? })
+            }
+            Parsed::TooLong => None,
+        }
+    }
+
     /// Drops trailing zeros of a mantissa of at most 18 digits.
     #[inline]
     fn short(mut mantissa: u64, mut exponent: i16) -> Self {
@@ -541,9 +558,23 @@ mod tests {
             ("1e-330", "0"),
         ] {
             assert_eq!(shown(decimal(text)), expected, "{text}");
+            assert_eq!(Decimal::written(expected.as_bytes()), Some(decimal(text)), "{text}");
         }
         assert_eq!(shown(decimal("5e-324")).len(), 326);
         assert_eq!(shown(decimal("1.7976931348623157e308")).len(), 309);
+    }
+
+    #[test]
+    fn what_was_written_is_read_as_the_same_number() {
+        for mantissa in [1, -7, 10_000_001, 123_456_789_012_345_678, -999_999_999_999_999_999] {
+            for exponent in -320..=291 {
+                let number = Decimal { mantissa, exponent };
+                assert_eq!(Decimal::written(shown(number).as_bytes()), Some(number), "{number}");
+            }
+        }
+        for text in ["", "-", "00", "1x", "1|c", "1234567890123456789"] {
+            assert_eq!(Decimal::written(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

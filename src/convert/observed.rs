@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::distribution::{self, Bound, Bucket};
 use super::key::{canonical, sort, write_head};
-use super::{Carried, Converter, name};
+use super::{Converter, ITS_LINE, name};
 use crate::decimal::Decimal;
 use crate::exposition::{Role, Sample};
 use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
@@ -154,14 +154,9 @@ impl Observed {
     }
 
     /// A line was not taken, so its observations are owed.
-    pub(super) fn refused(
-        &mut self,
-        observations: Decimal,
-        text: &[u8],
-        fingerprints: &Fingerprints,
-        series: &mut Series,
-    ) {
+    pub(super) fn refused(&mut self, text: &[u8], fingerprints: &Fingerprints, series: &mut Series) {
         let Some(line) = DistributionLine::parse(text) else { return };
+        let observations = Decimal::whole_number(line.observations().into());
         self.text.clear();
         line.write(NonZeroU32::MIN, &mut self.text);
         series.owe_more(fingerprints.of(&self.text), observations, &self.text);
@@ -242,10 +237,9 @@ impl Converter {
                     let Some(left) = more_bytes.checked_sub(line_text.len()) else { break };
                     more_bytes = left;
                 }
-                let carried = Some(Carried::observations(share));
-                let pushed = self.packets.push(carried, |out| out.push_slice(line_text));
+                let pushed = self.packets.push(Some(ITS_LINE), |out| out.push_slice(line_text));
                 rest -= u64::from(share.get());
-                self.pushed(pushed, carried);
+                self.pushed(pushed, Some(ITS_LINE));
                 if pushed == Pushed::TooLarge {
                     rest = 0;
                     break;

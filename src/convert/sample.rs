@@ -7,7 +7,7 @@ use super::key::{Label, canonical, sort, write_head};
 use super::named::{CPUS, INFO, Named, START, Template};
 use super::note::{Known, Note, Plainness};
 use super::walk::Written;
-use super::{Carried, Converter, SAMPLES_MAX, name, observed};
+use super::{Converter, SAMPLES_MAX, name, observed};
 use crate::config::Histograms;
 use crate::decimal::{self, Decimal, Number};
 use crate::exposition::{self, HEAD_BYTES_MAX, LineError, Role, Sample, Standing};
@@ -136,7 +136,7 @@ impl Converter {
                 let written = decimal::settled_bytes(tail).map(|bytes| ShortText::of(tail, bytes));
                 let owed = self.series.observe(place, &line, value, written.unwrap_or(ShortText::NONE));
                 if !owed.is_zero() {
-                    self.write(text, sample, &line, Some(Carried::new(line.identity, owed)), owed);
+                    self.write(text, sample, &line, Some(line.identity), owed);
                 }
             }
             (Known::Counter, value) => {
@@ -251,14 +251,14 @@ impl Converter {
         text: &[u8],
         sample: &Sample<'_>,
         line: &Line,
-        carried: Option<Carried>,
+        carries: Option<Fingerprint>,
         value: Decimal,
     ) {
         let note = Note(line.note);
         if note.is_plain() {
-            return self.write_plain(text, sample.head.len(), note, carried, Written::Number(value));
+            return self.write_plain(text, sample.head.len(), note, carries, Written::Number(value));
         }
-        let kind = if carried.is_some() { Kind::Counter } else { Kind::Gauge };
+        let kind = if carries.is_some() { Kind::Counter } else { Kind::Gauge };
         self.reading.line_text.clear();
         if let Some(identity) = self.again.get(line.head, note) {
             self.encoder.encode_again(identity, kind, value, &mut self.reading.line_text);
@@ -266,8 +266,8 @@ impl Converter {
             self.encode(sample, line, kind, value);
         }
         let lines = &self.reading.line_text;
-        let pushed = self.packets.push(carried, |out| out.push_slice(lines));
-        self.pushed(pushed, carried);
+        let pushed = self.packets.push(carries, |out| out.push_slice(lines));
+        self.pushed(pushed, carries);
     }
 
     /// Writes the lines of a sample, and keeps what they will say again.

@@ -4,10 +4,11 @@
 //! read. Whatever is out of the ordinary, be it the head, the value or what was noted of the line, is left to the exact
 //! way; nothing was changed by then.
 
+use super::Converter;
 use super::note::{Known, Note};
-use super::{Carried, Converter};
 use crate::decimal::{self, Decimal};
 use crate::exposition::{Ended, LINE_BYTES_MAX, ended};
+use crate::fingerprint::Fingerprint;
 use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place, ShortText};
 use crate::wide::{Pen, Step};
 
@@ -148,8 +149,8 @@ impl Converter {
             self.series.observe(Place::Expected, &line, value, text)
         });
         if !owed.is_zero() {
-            let (note, carried) = (Note(known.note()), Some(Carried::new(identity, owed)));
-            self.write_plain(line, known.head_bytes(), note, carried, Written::Number(owed));
+            let (note, value) = (Note(known.note()), Written::Number(owed));
+            self.write_plain(line, known.head_bytes(), note, Some(identity), value);
         }
     }
 
@@ -159,12 +160,12 @@ impl Converter {
         line: &[u8],
         head_bytes: usize,
         note: Note,
-        carried: Option<Carried>,
+        carries: Option<Fingerprint>,
         value: Written<'_>,
     ) {
         let plain = &self.plain;
-        let pushed = self.packets.push(carried, |out| plain.write(line, head_bytes, note, value, out));
-        self.pushed(pushed, carried);
+        let pushed = self.packets.push(carries, |out| plain.write(line, head_bytes, note, value, out));
+        self.pushed(pushed, carries);
     }
 }
 

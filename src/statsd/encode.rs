@@ -226,6 +226,14 @@ fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
     }
 }
 
+/// How much a counter's line, which the encoder wrote, adds to what the server has.
+#[must_use]
+pub fn counted(line: &[u8]) -> Option<Decimal> {
+    let (_, rest) = line.split_at_checked(memchr::memchr(b':', line)? + 1)?;
+    let (value, _) = rest.split_at_checked(memchr::memchr(b'|', rest)?)?;
+    Decimal::written(value)
+}
+
 fn push_line(out: &mut Vec<u8>, name: &str, value: Decimal, kind: Kind, field: &str) {
     out.extend_from_slice(name.as_bytes());
     out.push(b':');
@@ -266,6 +274,9 @@ mod tests {
             let mut out = Vec::new();
             Encoder::new(self.format, self.prefix, self.global.iter().copied())
                 .encode(&Metric { name, tags: &tags, kind, value }, &mut out);
+            if kind == Kind::Counter {
+                assert_eq!(counted(&out), Some(value), "{expected}");
+            }
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
 

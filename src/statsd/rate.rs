@@ -51,6 +51,8 @@ pub struct DistributionLine<'a> {
     /// What stands before the value: the name and a colon.
     name: &'a [u8],
     value: &'a [u8],
+    /// Empty if it is 1.
+    rate: &'a [u8],
     /// What stands behind the type and the rate: the tags and a line feed.
     tags: &'a [u8],
 }
@@ -62,12 +64,20 @@ impl<'a> DistributionLine<'a> {
         let (name, rest) = line.split_at_checked(memchr::memchr(b':', line)? + 1)?;
         let (value, rest) = rest.split_at_checked(memchr::memchr(b'|', rest)?)?;
         let behind = rest.strip_prefix(b"|d")?;
-        let tags = match behind {
-            [b'|', b'@', rate @ ..] => rate.get(memchr::memchr2(b'|', b'\n', rate)?..)?,
-            [b'|' | b'\n', ..] => behind,
+        let (rate, tags) = match behind {
+            [b'|', b'@', rest @ ..] => rest.split_at_checked(memchr::memchr2(b'|', b'\n', rest)?)?,
+            [b'|' | b'\n', ..] => (&[][..], behind),
             _ => return None,
         };
-        Some(Self { name, value, tags })
+        Some(Self { name, value, rate, tags })
+    }
+
+    /// How many observations it stands for, as the Agent counts them.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is what the Agent does")]
+    pub fn observations(&self) -> u32 {
+        let rate = str::from_utf8(self.rate).ok().and_then(|rate| rate.parse::<f64>().ok());
+        rate.map_or(1, |rate| (1.0 / rate) as u32)
     }
 
     /// The same with another value, in plain decimal text.
@@ -92,9 +102,9 @@ mod tests {
     #[track_caller]
     fn check(observations: u32) {
         let rate = rate(NonZeroU32::new(observations).unwrap());
-        let read: f64 = rate.to_string().parse().unwrap();
-        let counted = (1.0 / read).trunc();
-        assert!(counted.total_cmp(&observations.into()).is_eq(), "@{rate} counts {counted}");
+        let line = format!("a:0|d|@{rate}|#b:c\n");
+        let counted = DistributionLine::parse(line.as_bytes()).unwrap().observations();
+        assert_eq!(counted, observations, "@{rate}");
         assert!(1.0 / rate.next_up() < f64::from(observations), "@{rate} is not the largest");
     }
 
@@ -117,6 +127,11 @@ mod tests {
             push_kind(NonZeroU32::new(observations).unwrap(), &mut text);
             assert_eq!(String::from_utf8(text).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn a_line_without_a_rate_is_one_observation() {
+        assert_eq!(DistributionLine::parse(b"a:0|d|#b:c\n").map(|line| line.observations()), Some(1));
     }
 
     #[test]
