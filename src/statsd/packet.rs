@@ -10,8 +10,9 @@ mod coded;
 use crate::wide::Text;
 use coded::Coded;
 
-/// How much finished text is kept as it is: more than a usual scrape has.
-const PLAIN_BYTES_MAX: usize = 384 << 10;
+/// How much finished text is kept as it is: more than a usual scrape has, and half of what a hundred thousand samples
+/// become.
+const PLAIN_BYTES_MAX: usize = 1 << 20;
 /// Room for so many loads and datagrams is never given back.
 const KEPT_MIN: usize = 1024;
 /// What finished datagrams take at most, in bytes. More are dropped, so whoever pushes lines asks for
