@@ -210,17 +210,10 @@ impl Step {
         place.min(u8x16::splat(last - first)).simd_eq(place)
     }
 
-    /// This number, and the first bytes behind it.
+    /// The two bytes of this number, the low one first, and the first bytes behind it.
     #[inline]
     pub(crate) fn behind(self, number: u16) -> Self {
         Self((u128::from_le_bytes(self.0) << u16::BITS | u128::from(number)).to_le_bytes())
-    }
-
-    /// The number and the bytes of [`Self::behind`].
-    #[inline]
-    pub(crate) fn split(self) -> (u16, Self) {
-        let [low, high, ..] = self.0;
-        (u16::from_le_bytes([low, high]), Self((u128::from_le_bytes(self.0) >> u16::BITS).to_le_bytes()))
     }
 
     /// How many of the first bytes are those of the other.
@@ -389,9 +382,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_before_a_step_comes_out_again() {
-        let (number, Step(text)) = Step(*b"0123456789abcdef").behind(0x1234).split();
-        assert_eq!((number, &text), (0x1234, b"0123456789abcd\0\0"));
+    fn a_step_makes_room_for_a_number() {
+        assert_eq!(Step(*b"0123456789abcdef").behind(0x1234).0, *b"\x34\x120123456789abcd");
     }
 
     #[test]

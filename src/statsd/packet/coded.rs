@@ -83,23 +83,38 @@ fn write(pen: &mut Pen<'_>, datagram: &[u8]) {
     }
 }
 
-/// Writes a step, or as many as it takes.
+/// Writes a step, or several where it is too much for one.
 #[inline]
-fn write_step(pen: &mut Pen<'_>, mut common: usize, datagram: &[u8], new: Range<usize>, mut passed: usize) {
-    let mut at = new.start;
-    loop {
-        let (count, passing) = ((new.end - at).min(NEW_BYTES_MAX), passed.min(NEW_BYTES_MAX));
-        pen.step(Step::at(datagram, at).behind(counts(common, count, passing)), 2 + count);
-        (at, passed, common) = (at + count, passed - passing, 0);
-        if at == new.end && passed == 0 {
-            return;
-        }
+fn write_step(pen: &mut Pen<'_>, common: usize, datagram: &[u8], new: Range<usize>, passed: usize) {
+    let count = new.len().min(NEW_BYTES_MAX);
+    let counts = counts(common, count, passed.min(NEW_BYTES_MAX));
+    pen.step(Step::at(datagram, new.start).behind(counts), 2 + count);
+    if new.len() > NEW_BYTES_MAX || passed > NEW_BYTES_MAX {
+        write_rest(pen, datagram, new.start + count..new.end, passed.saturating_sub(NEW_BYTES_MAX));
+    }
+}
+
+/// What a long step has left, apart because most are short.
+#[inline(never)]
+fn write_rest(pen: &mut Pen<'_>, datagram: &[u8], mut new: Range<usize>, mut passed: usize) {
+    while !new.is_empty() || passed > 0 {
+        let (count, passing) = (new.len().min(NEW_BYTES_MAX), passed.min(NEW_BYTES_MAX));
+        pen.step(Step::at(datagram, new.start).behind(counts(0, count, passing)), 2 + count);
+        (new.start, passed) = (new.start + count, passed - passing);
     }
 }
 
 /// How many bytes from `at` on are new, in place of how many of the line before: what is left of both parts.
 #[inline]
 fn difference(text: &[u8], before: usize, at: usize) -> (usize, usize) {
+    let (new, passed) = (Step::at(text, at).before_part_end(), Step::at(text, before).before_part_end());
+    let is_usual = new.max(passed) < STEP && new.max(passed) > 0;
+    if is_usual { (new, passed) } else { long_difference(text, before, at) }
+}
+
+/// The same of long parts, and of parts that are over.
+#[inline(never)]
+fn long_difference(text: &[u8], before: usize, at: usize) -> (usize, usize) {
     match (part_end(text, at) - at, part_end(text, before) - before) {
         // One line may have parts that the other one has not; they go on together at the ends of both.
         (0, 0) => match (text.get(at), text.get(before)) {
@@ -119,12 +134,13 @@ fn line_end(text: &[u8], at: usize) -> usize {
 
 fn read(pen: &mut Pen<'_>, coded: &[u8], bytes: usize) {
     let (mut at, mut before) = (0, 0);
-    while pen.written() < bytes && at < coded.len() {
-        let (counts, text) = Step::at(coded, at).split();
-        let (common, new, passed) = counted(counts);
+    while pen.written() < bytes
+        && let Some([common, others, ..]) = coded.get(at..)
+    {
+        let (common, new, passed) = (usize::from(*common), others & 0xf, others >> 4);
         pen.again(before, common);
-        pen.step(text, new);
-        (at, before) = (at + 2 + new, before + common + passed);
+        pen.step(Step::at(coded, at + 2), new.into());
+        (at, before) = (at + 2 + usize::from(new), before + common + usize::from(passed));
     }
 }
 
@@ -133,13 +149,6 @@ fn read(pen: &mut Pen<'_>, coded: &[u8], bytes: usize) {
 #[expect(clippy::cast_possible_truncation, reason = "a byte and two halves of one")]
 fn counts(common: usize, new: usize, passed: usize) -> u16 {
     (common | new << 8 | passed << 12) as u16
-}
-
-/// The three of them.
-#[inline]
-fn counted(counts: u16) -> (usize, usize, usize) {
-    let counts = usize::from(counts);
-    (counts & 0xff, counts >> 8 & 0xf, counts >> 12)
 }
 
 #[cfg(test)]
