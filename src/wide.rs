@@ -123,6 +123,19 @@ pub(crate) fn digits(number: u32) -> (u64, usize) {
     ((all | (0x30 * ONES)) >> (8 * zeros), WORD - zeros)
 }
 
+/// The bytes of the step at `at`, in which the text ends. They are returned in a register, as the usual step is read into
+/// one; a loop over the bytes would become a call.
+#[cold]
+fn last_step(text: &[u8], at: usize) -> u8x16 {
+    let words = || u128::from(word(text, at)) | u128::from(word(text, at + WORD)) << (8 * WORD);
+    let missing = (at + STEP).saturating_sub(text.len());
+    let of_end = |end: &[u8; STEP]| {
+        let bits = u32::try_from(8 * missing).unwrap_or(u32::MAX);
+        u128::from_le_bytes(*end).checked_shr(bits).unwrap_or(0)
+    };
+    u8x16::new(text.last_chunk().map_or_else(words, of_end).to_le_bytes())
+}
+
 /// Two words at once: most names, keys and values end within them.
 pub(crate) const STEP: usize = 16;
 
@@ -149,16 +162,8 @@ impl Step {
     pub(crate) fn at(text: &[u8], at: usize) -> Self {
         match text.get(at..).and_then(|rest| rest.first_chunk()) {
             Some(bytes) => Self(*bytes),
-            None => Self::last(text, at),
+            None => Self(last_step(text, at).to_array()),
         }
-    }
-
-    #[cold]
-    fn last(text: &[u8], at: usize) -> Self {
-        let mut step = [0; STEP];
-        let rest = text.get(at..).unwrap_or_default();
-        step.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        Self(step)
     }
 
     /// Whether the last bytes are those of this text.
@@ -316,6 +321,16 @@ mod tests {
         assert_eq!(word(b"abcdefghi", 0), u64::from_le_bytes(*b"abcdefgh"));
         assert_eq!(word(b"abcdefghi", 5), u64::from_le_bytes(*b"fghi\0\0\0\0"));
         assert_eq!(word(b"abc", 9), 0);
+    }
+
+    #[test]
+    fn steps_end_in_zeros_behind_the_text() {
+        let text: Vec<_> = (1..40).collect();
+        for (end, at) in (0..text.len()).flat_map(|end| (0..end + 2).map(move |at| (end, at))) {
+            let expected: Vec<_> =
+                text.iter().take(end).skip(at).chain([&0; STEP]).take(STEP).copied().collect();
+            assert_eq!(Step::at(&text[..end], at).0, *expected, "{at} of {end}");
+        }
     }
 
     #[test]
