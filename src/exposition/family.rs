@@ -1,7 +1,7 @@
 //! Families: what the TYPE lines say of the samples that follow.
 
 use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
-use crate::wide;
+use crate::wide::{self, Text};
 
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ pub struct Families {
     /// The standing of the last name asked for, unless a family was declared since.
     last: Option<Standing>,
     /// It, if there is a last standing; else of no meaning, and a place to write names.
-    last_name: Vec<u8>,
+    last_name: Text,
     /// Goes up whenever what was said of a name may no longer be so.
     generation: u32,
     /// Since the departure a family was declared whose samples another one claims too.
@@ -205,7 +205,7 @@ impl Families {
     pub fn standing(&mut self, name: &[u8], fingerprints: &Fingerprints) -> Standing {
         if let Some(standing) = self.last
             && self.last_name.len() == name.len()
-            && wide::begins_alike(name, &self.last_name, name.len())
+            && wide::begins_alike(name, self.last_name.as_slice(), name.len())
         {
             return standing;
         }
@@ -213,8 +213,8 @@ impl Families {
         let (role, family) = self.role_of(name, fingerprints);
         let standing = Standing { role, follows_type: family.is_some() && family == self.last_declared() };
         self.last = Some(standing);
-        self.last_name.clear();
-        self.last_name.extend_from_slice(name);
+        self.last_name.truncate(0);
+        self.last_name.push_slice(name);
         standing
     }
 
@@ -248,11 +248,15 @@ impl Families {
         }
         self.last = None;
         let Self { kinds, last_name: name, .. } = self;
+        name.truncate(0);
+        name.push_slice(family.as_bytes());
+        name.push_slice(b"_");
+        let family_bytes = name.len();
         let mut claimed = SUFFIXES.iter().filter(|suffix| kind.with_suffix(suffix.as_bytes()).is_some());
         claimed.any(|suffix| {
-            name.clear();
-            [family, "_", suffix].iter().for_each(|part| name.extend_from_slice(part.as_bytes()));
-            kinds.contains_key(&fingerprints.of(name))
+            name.truncate(family_bytes);
+            name.push_slice(suffix.as_bytes());
+            kinds.contains_key(&fingerprints.of(name.as_slice()))
         })
     }
 

@@ -27,6 +27,12 @@ impl Text {
         self.end == 0
     }
 
+    /// The whole text.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        self.get(0, self.end).unwrap_or_default()
+    }
+
     /// The part between two places.
     #[must_use]
     pub fn get(&self, begin: usize, end: usize) -> Option<&[u8]> {
