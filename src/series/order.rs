@@ -90,7 +90,10 @@ impl Order {
         let new = list.split_off(known);
         let mut kept = 0;
         for run in self.runs().map(|run| split(&run, known).0) {
-            list.copy_within(run.clone(), kept);
+            // Most stay where they are.
+            if run.start != kept {
+                list.copy_within(run.clone(), kept);
+            }
             kept += run.len();
         }
         list.truncate(kept);
@@ -107,7 +110,7 @@ impl Order {
             }
             (left, end) = (from, to);
             let (from, to) = (kept - old_run.len(), end - old_run.len());
-            list.copy_within(from..kept, to);
+            move_up(list, from..kept, to);
             (kept, end) = (from, to);
         }
     }
@@ -116,6 +119,17 @@ impl Order {
     pub(super) fn give_back(&mut self) {
         if self.runs.capacity() > RUNS_KEPT {
             self.runs = Vec::new();
+        }
+    }
+}
+
+/// Moves a part of a list to a place behind its beginning, one by one: of what overlaps with where it goes, musl moves a
+/// word at a time, from the end on.
+fn move_up<T: Copy>(list: &mut [T], part: Range<usize>, to: usize) {
+    let distance = to - part.start;
+    for place in part.rev() {
+        if let Some([from, .., room]) = list.get_mut(place..=place + distance) {
+            *room = *from;
         }
     }
 }
