@@ -65,10 +65,9 @@ impl Order {
             self.insert(list, known);
             return give_back(list);
         }
-        let mut sorted = Vec::with_capacity(self.lines);
-        for run in self.runs() {
-            sorted.extend_from_slice(list.get(run).unwrap_or_default());
-        }
+        // With room for the next scrape's, as [`give_back`] leaves it. One by one: most runs are a few lines.
+        let mut sorted = Vec::with_capacity(self.lines + self.lines / 16);
+        sorted.extend(self.runs().flat_map(|run| list.get(run).unwrap_or_default()));
         *list = sorted;
     }
 
