@@ -34,6 +34,7 @@ use crate::series::{Continuity, OWED_BYTES_MAX, Series};
 use crate::statsd::{
     Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed, counted,
 };
+use crate::wide::Text;
 use again::Again;
 use alike::Alike;
 use filter::Filter;
@@ -136,7 +137,7 @@ struct Reading {
     changed: Vec<(Fingerprint, Fingerprint)>,
     /// Texts that are written again and again.
     head: String,
-    line_text: Vec<u8>,
+    line_text: Text,
 }
 
 /// In place of the series whose growth a line carries: observations are owed by the line that tells of them. They were

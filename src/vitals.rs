@@ -10,6 +10,7 @@ use crate::config::{Settings, Tag};
 use crate::convert::Report;
 use crate::decimal::Decimal;
 use crate::statsd::{CheckStatus, Encoder, Kind, Metric, Packets, Pushed, ServiceCheck};
+use crate::wide::Text;
 
 /// Whether there is something to scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,7 @@ pub struct Vitals {
     /// By the number of the count.
     owed: [u64; Count::ALL.len()],
     /// Written again and again.
-    text: Vec<u8>,
+    text: Text,
 }
 
 /// A count that a line carries.
@@ -147,7 +148,7 @@ impl Vitals {
             encoder: Encoder::new(settings.statsd_format, &settings.metric_prefix, tags),
             packets: Packets::new(settings.max_packet_bytes),
             owed: [0; Count::ALL.len()],
-            text: Vec::new(),
+            text: Text::default(),
         }
     }
 
@@ -209,9 +210,9 @@ impl Vitals {
     /// other metric is sent either.
     fn line(&mut self, name: &str, kind: Kind, value: Decimal, carries: Option<Carried>) {
         let Self { encoder, packets, text, .. } = self;
-        text.clear();
+        text.truncate(0);
         encoder.encode(&Metric { name, tags: &[], kind, value }, text);
-        let _ = packets.push(carries, |out| out.push_slice(text));
+        let _ = packets.push(carries, |out| out.push_slice(text.as_slice()));
     }
 
     fn check(&mut self, status: Status<'_>) {
@@ -223,9 +224,9 @@ impl Vitals {
         let Self { encoder, packets, text, .. } = self;
         // What is told is worth more than why.
         for message in [message, ""] {
-            text.clear();
+            text.truncate(0);
             encoder.encode_check(&ServiceCheck { name: "metrics.can_scrape", status, message }, text);
-            if packets.push(None, |out| out.push_slice(text)) == Pushed::Packed {
+            if packets.push(None, |out| out.push_slice(text.as_slice())) == Pushed::Packed {
                 return;
             }
         }

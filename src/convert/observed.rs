@@ -17,6 +17,7 @@ use crate::exposition::{Role, Sample};
 use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
 use crate::series::{Line, Place, Series};
 use crate::statsd::{DistributionLine, Format, Kind, Metric, Pushed, shares};
+use crate::wide::Text;
 
 /// The most observations of one line that are owed: what a number keeps exactly, and more than can ever be told.
 const OWED_OBSERVATIONS_MAX: u64 = 999_999_999_999_999_999;
@@ -39,7 +40,7 @@ pub(super) struct Observed {
     /// Lines of histograms in which something grew, one each, with the value 0.
     heads: Vec<u8>,
     /// The lines that tell, each of one observation.
-    text: Vec<u8>,
+    text: Text,
     lines: Vec<Told>,
 }
 
@@ -66,7 +67,7 @@ impl Observed {
         empty(buckets);
         empty(histograms);
         empty(heads);
-        empty(text);
+        text.clear();
         empty(lines);
         numbers.shrink_to_fit();
         numbers.clear();
@@ -142,7 +143,7 @@ impl Observed {
                 lines.push(Told { line: begin..text.len(), observations });
             });
         }
-        let of = |told: &Told| text.get(told.line.clone()).unwrap_or_default();
+        let of = |told: &Told| text.get(told.line.start, told.line.end).unwrap_or_default();
         lines.sort_by(|left, right| of(left).cmp(of(right)));
         lines.dedup_by(|next, kept| {
             let is_same = of(next) == of(kept);
@@ -157,14 +158,14 @@ impl Observed {
     pub(super) fn refused(&mut self, text: &[u8], fingerprints: &Fingerprints, series: &mut Series) {
         let Some(line) = DistributionLine::parse(text) else { return };
         let observations = Decimal::whole_number(line.observations().into());
-        self.text.clear();
+        self.text.truncate(0);
         line.write(NonZeroU32::MIN, &mut self.text);
-        series.owe_more(fingerprints.of(&self.text), observations, &self.text);
+        series.owe_more(fingerprints.of(self.text.as_slice()), observations, self.text.as_slice());
     }
 
     fn lines(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.lines.iter().filter_map(|Told { line, observations }| {
-            Some((self.text.get(line.clone())?, (*observations).min(OWED_OBSERVATIONS_MAX)))
+            Some((self.text.get(line.start, line.end)?, (*observations).min(OWED_OBSERVATIONS_MAX)))
         })
     }
 }
@@ -179,7 +180,7 @@ impl Converter {
         let histogram = self.histogram(sample);
         if self.observed.add(histogram, bound, distribution::whole_growth(value, growth)) {
             self.encode_one(sample);
-            self.observed.name(&self.reading.line_text);
+            self.observed.name(self.reading.line_text.as_slice());
         }
     }
 
@@ -214,7 +215,7 @@ impl Converter {
         let name = name.strip_suffix("_bucket").unwrap_or(&name);
         let kind = Kind::Distribution { observations: NonZeroU32::MIN };
         let line = &mut self.reading.line_text;
-        line.clear();
+        line.truncate(0);
         self.encoder.encode(&Metric { name, tags: &tags, kind, value: Decimal::ZERO }, line);
     }
 
@@ -231,13 +232,13 @@ impl Converter {
             let mut rest = observations;
             for (number, share) in shares(observations).enumerate() {
                 let line_text = &mut self.reading.line_text;
-                line_text.clear();
+                line_text.truncate(0);
                 line.write(share, line_text);
                 if number > 0 {
                     let Some(left) = more_bytes.checked_sub(line_text.len()) else { break };
                     more_bytes = left;
                 }
-                let pushed = self.packets.push(Some(ITS_LINE), |out| out.push_slice(line_text));
+                let pushed = self.packets.push(Some(ITS_LINE), |out| out.push_slice(line_text.as_slice()));
                 rest -= u64::from(share.get());
                 self.pushed(pushed, Some(ITS_LINE));
                 if pushed == Pushed::TooLarge {

@@ -259,14 +259,14 @@ impl Converter {
             return self.write_plain(text, sample.head.len(), note, carries, Written::Number(value));
         }
         let kind = if carries.is_some() { Kind::Counter } else { Kind::Gauge };
-        self.reading.line_text.clear();
+        self.reading.line_text.truncate(0);
         if let Some(identity) = self.again.get(line.head, note) {
             self.encoder.encode_again(identity, kind, value, &mut self.reading.line_text);
         } else {
             self.encode(sample, line, kind, value);
         }
         let lines = &self.reading.line_text;
-        let pushed = self.packets.push(carries, |out| out.push_slice(lines));
+        let pushed = self.packets.push(carries, |out| out.push_slice(lines.as_slice()));
         self.pushed(pushed, carries);
     }
 

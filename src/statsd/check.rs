@@ -3,6 +3,8 @@
 //! Like everything in `statsd` this is bytes in, bytes out. Source: Datadog's documentation of the datagram format,
 //! and its official clients, which escape a message as this does.
 
+use crate::wide::Text;
+
 /// How something is; the numbers are Datadog's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckStatus {
@@ -30,14 +32,14 @@ pub const MESSAGE_CHARS_MAX: usize = 200;
 
 /// Appends the line: `_sc|NAME|STATUS|#TAGS|m:MESSAGE`. The name is clean, and `field` is the tags behind their
 /// `|#`, or nothing.
-pub(super) fn push(out: &mut Vec<u8>, name: &str, field: &str, check: &ServiceCheck<'_>) {
+pub(super) fn push(out: &mut Text, name: &str, field: &str, check: &ServiceCheck<'_>) {
     let status = check.status as u8;
-    out.extend_from_slice(format!("_sc|{name}|{status}{field}").as_bytes());
+    out.push_slice(format!("_sc|{name}|{status}{field}").as_bytes());
     if !check.message.is_empty() {
-        out.extend_from_slice(b"|m:");
-        out.extend_from_slice(escaped(check.message).as_bytes());
+        out.push_slice(b"|m:");
+        out.push_slice(escaped(check.message).as_bytes());
     }
-    out.push(b'\n');
+    out.push_slice(b"\n");
 }
 
 /// A message that ends no field and begins none: a line feed has an escape, what else is a border or cannot be
@@ -64,10 +66,10 @@ mod tests {
 
     #[track_caller]
     fn check(format: Format, tags: &[(&str, Option<&str>)], message: &str, expected: &str) {
-        let mut out = Vec::new();
+        let mut out = Text::default();
         let check = ServiceCheck { name: "a.b", status: CheckStatus::Critical, message };
         Encoder::new(format, "docker.", tags.iter().copied()).encode_check(&check, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(str::from_utf8(out.as_slice()).unwrap(), expected);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use super::check::{self, ServiceCheck};
 use super::clean::{self, Charset, NAME_CHARS_MAX};
 use super::dialect::{Dialect, Format, Place};
 use super::rate;
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, TEXT_BYTES_MAX};
+use crate::wide::Text;
 
 /// What a value is to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,19 +99,13 @@ impl Encoder {
 
     /// Appends the metric's lines, each with its line feed. All of them belong into one datagram: a
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
-    pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Vec<u8>) {
+    pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Text) {
         self.identify(metric.name, metric.tags);
         self.encode_again(self.identity(), metric.kind, metric.value, out);
     }
 
     /// The same for a metric of which this was [`Self::identity`] once.
-    pub fn encode_again(
-        &self,
-        (text, name_end): (&str, usize),
-        kind: Kind,
-        value: Decimal,
-        out: &mut Vec<u8>,
-    ) {
+    pub fn encode_again(&self, (text, name_end): (&str, usize), kind: Kind, value: Decimal, out: &mut Text) {
         let place = self.dialect.place;
         if place != Place::Field && matches!(kind, Kind::Distribution { .. }) {
             return;
@@ -168,7 +163,7 @@ impl Encoder {
     }
 
     /// Appends a service check's line, with its line feed, where there is a word for it: in DogStatsD alone.
-    pub fn encode_check(&mut self, check: &ServiceCheck<'_>, out: &mut Vec<u8>) {
+    pub fn encode_check(&mut self, check: &ServiceCheck<'_>, out: &mut Text) {
         if self.dialect.place != Place::Field {
             return;
         }
@@ -217,11 +212,11 @@ impl Encoder {
 }
 
 /// Appends a value, its type and its sample rate.
-fn push_value(value: Decimal, kind: Kind, out: &mut Vec<u8>) {
-    value.write_to(out);
+fn push_value(value: Decimal, kind: Kind, out: &mut Text) {
+    out.append(TEXT_BYTES_MAX, |pen| value.write_with(pen));
     match kind {
-        Kind::Counter => out.extend_from_slice(b"|c"),
-        Kind::Gauge => out.extend_from_slice(b"|g"),
+        Kind::Counter => out.push_slice(b"|c"),
+        Kind::Gauge => out.push_slice(b"|g"),
         Kind::Distribution { observations } => rate::push_kind(observations, out),
     }
 }
@@ -234,12 +229,12 @@ pub fn counted(line: &[u8]) -> Option<Decimal> {
     Decimal::written(value)
 }
 
-fn push_line(out: &mut Vec<u8>, name: &str, value: Decimal, kind: Kind, field: &str) {
-    out.extend_from_slice(name.as_bytes());
-    out.push(b':');
+fn push_line(out: &mut Text, name: &str, value: Decimal, kind: Kind, field: &str) {
+    out.push_slice(name.as_bytes());
+    out.push_slice(b":");
     push_value(value, kind, out);
-    out.extend_from_slice(field.as_bytes());
-    out.push(b'\n');
+    out.push_slice(field.as_bytes());
+    out.push_slice(b"\n");
 }
 
 #[cfg(test)]
@@ -271,13 +266,13 @@ mod tests {
             let tags: Vec<_> =
                 tags.iter().map(|(key, value)| (Cow::Borrowed(*key), Cow::Borrowed(*value))).collect();
             let Some(Number::Finite(value)) = Number::parse(value) else { panic!("{value}") };
-            let mut out = Vec::new();
+            let mut out = Text::default();
             Encoder::new(self.format, self.prefix, self.global.iter().copied())
                 .encode(&Metric { name, tags: &tags, kind, value }, &mut out);
             if kind == Kind::Counter {
-                assert_eq!(counted(&out), Some(value), "{expected}");
+                assert_eq!(counted(out.as_slice()), Some(value), "{expected}");
             }
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            assert_eq!(str::from_utf8(out.as_slice()).unwrap(), expected);
         }
 
         /// The line of a gauge that is 1, up to its value.
@@ -405,10 +400,10 @@ mod tests {
         let longer = format!("{long}y");
         for case in [DATADOG, ETSY, GRAPHITE] {
             let identity = |name: &str, tags: &[Tag<'_>]| {
-                let mut out = Vec::new();
+                let mut out = Text::default();
                 let metric = Metric { name, tags, kind: Kind::Gauge, value: Decimal::ZERO };
                 Encoder::new(case.format, case.prefix, []).encode(&metric, &mut out);
-                String::from_utf8(out).unwrap().replace(":0|g", "").trim_end().to_owned()
+                str::from_utf8(out.as_slice()).unwrap().replace(":0|g", "").trim_end().to_owned()
             };
             assert_eq!(identity(&long, &[]).len(), NAME_CHARS_MAX);
             assert_ne!(identity(&long, &[]), identity(&longer, &[]));

@@ -4,8 +4,9 @@
 //! divides and drops the fraction, so a rate that is rounded the wrong way is one observation less
 //! (`@0.000005` is 199,999): here are the rates that every count survives.
 
-use std::io::Write;
 use std::num::NonZeroU32;
+
+use crate::wide::Text;
 
 /// The most observations that one line stands for: up to here every count was tried.
 pub const LINE_OBSERVATIONS_MAX: u32 = 200_000;
@@ -25,11 +26,10 @@ pub fn shares(observations: u64) -> impl Iterator<Item = NonZeroU32> {
 }
 
 /// Appends the type of a distribution, and its rate unless that is 1.
-pub(super) fn push_kind(observations: NonZeroU32, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"|d");
+pub(super) fn push_kind(observations: NonZeroU32, out: &mut Text) {
+    out.push_slice(b"|d");
     if observations > NonZeroU32::MIN {
-        // Writing to memory does not fail.
-        let _ = write!(out, "|@{}", rate(observations));
+        out.push_slice(format!("|@{}", rate(observations)).as_bytes());
     }
 }
 
@@ -87,11 +87,11 @@ impl<'a> DistributionLine<'a> {
     }
 
     /// Appends the line, which says that its value was observed so often.
-    pub fn write(&self, observations: NonZeroU32, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.name);
-        out.extend_from_slice(self.value);
+    pub fn write(&self, observations: NonZeroU32, out: &mut Text) {
+        out.push_slice(self.name);
+        out.push_slice(self.value);
         push_kind(observations, out);
-        out.extend_from_slice(self.tags);
+        out.push_slice(self.tags);
     }
 }
 
@@ -123,9 +123,9 @@ mod tests {
             (49, "|d|@0.02040816326530612"),
             (200_000, "|d|@0.0000049999999999999996"),
         ] {
-            let mut text = Vec::new();
+            let mut text = Text::default();
             push_kind(NonZeroU32::new(observations).unwrap(), &mut text);
-            assert_eq!(String::from_utf8(text).unwrap(), expected);
+            assert_eq!(str::from_utf8(text.as_slice()).unwrap(), expected);
         }
     }
 
@@ -166,9 +166,9 @@ mod tests {
         ] {
             let two = NonZeroU32::new(2).unwrap();
             let written = DistributionLine::parse(line.as_bytes()).map(|line| {
-                let mut text = Vec::new();
+                let mut text = Text::default();
                 line.with_value(b"7.5").write(two, &mut text);
-                String::from_utf8(text).unwrap()
+                str::from_utf8(text.as_slice()).unwrap().to_owned()
             });
             assert_eq!(written.as_deref(), expected, "{line}");
         }

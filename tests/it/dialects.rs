@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use docker_metrics_statsd::decimal::Number;
 use docker_metrics_statsd::statsd::{Encoder, Format, Kind, Metric};
+use docker_metrics_statsd::wide::Text;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -57,10 +58,10 @@ impl Input {
             self.tags.iter().map(|(key, value)| (Cow::Borrowed(&**key), Cow::Borrowed(&**value))).collect();
         let global = self.global.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
         let value = Number::parse(&self.value).and_then(Number::finite).unwrap();
-        let mut out = Vec::new();
+        let mut out = Text::default();
         let metric = Metric { name: &self.name, tags: &tags, kind: self.kind, value };
         Encoder::new(format, "docker.", global).encode(&metric, &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let text = str::from_utf8(out.as_slice()).unwrap();
         assert!(text.ends_with('\n'));
         text.split_terminator('\n').map(str::to_owned).collect()
     }
