@@ -41,6 +41,33 @@ pub struct Leading {
     pub bytes: usize,
 }
 
+/// A value as it is written, with its line feed, if all of that is a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortText(u64);
+
+impl ShortText {
+    /// It is not.
+    pub const NONE: Self = Self(0);
+
+    /// Of the value that stands at the beginning of `tail`, and is so long. [`Decimal::leading`] must read it.
+    #[inline]
+    #[must_use]
+    pub fn of(tail: &[u8], bytes: usize) -> Self {
+        let word = wide::word(tail, 0);
+        if bytes < wide::WORD && wide::byte(word, bytes) == b'\n' {
+            Self(word & (u64::MAX >> (8 * (wide::WORD - 1 - bytes))))
+        } else {
+            Self::NONE
+        }
+    }
+
+    /// As a word; behind the line feed there are zeros.
+    #[inline]
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
+}
+
 /// A number as an exposition writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Number {

@@ -8,12 +8,14 @@
 mod family;
 mod labels;
 mod line;
+mod pattern;
 mod usual;
 
 pub use family::{FAMILIES_MAX, Families, Kind, Role, Standing};
 pub use labels::{LABELS_MAX, Labels};
 pub(crate) use line::{Ended, ended};
 pub use line::{HEAD_BYTES_MAX, LINE_BYTES_MAX, Line, LineError, Sample, parse};
+pub use pattern::Pattern;
 pub use usual::{Usual, sketch};
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ use line::CUMULATIVE;
 pub use line::{Known, Line, LineKind, NOT_EXPECTED};
 pub use reading::Place;
 use reading::Reading;
-pub use seen::ShortText;
 use seen::{Meaning, Seen};
 
 /// The most lines of a scrape. While one is read, those of the one before have places too.

@@ -264,19 +264,31 @@ pub(crate) fn part_end(text: &[u8], mut at: usize) -> usize {
     at.min(text.len())
 }
 
-/// Whether two texts, of which the second has at least `count` bytes, begin with the same `count` bytes.
+/// With how many same bytes two texts begin, `max` at most.
+#[inline]
+pub(crate) fn alike(left: &[u8], right: &[u8], max: usize) -> usize {
+    let mut count = 0;
+    for (left, right) in left.as_chunks().0.iter().zip(right.as_chunks().0) {
+        let same = Step(*left).same(Step(*right));
+        count += same;
+        if same < STEP || count >= max {
+            return count.min(max);
+        }
+    }
+    last_alike(left, right, count, max)
+}
+
+/// The same near the end of one of them, of which so many bytes are known to be the same.
+#[cold]
+fn last_alike(left: &[u8], right: &[u8], count: usize, max: usize) -> usize {
+    let rest = left.iter().zip(right).skip(count).take_while(|(left, right)| left == right);
+    (count + rest.count()).min(max)
+}
+
+/// Whether two texts begin with the same `count` bytes.
 #[inline]
 pub(crate) fn begins_alike(left: &[u8], right: &[u8], count: usize) -> bool {
-    let mut at = 0;
-    while at < count {
-        let same = Step::at(left, at).same(Step::at(right, at));
-        if same < STEP && at + same < count {
-            return false;
-        }
-        at += STEP;
-    }
-    // Behind its end there are zeros, which are none of its bytes.
-    count <= left.len()
+    alike(left, right, count) == count
 }
 
 /// How many bytes are the same from two places of a text on, `max` at most.

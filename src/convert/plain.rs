@@ -41,17 +41,22 @@ impl Plain {
         }
     }
 
-    /// How the head that says this can be written.
-    pub(super) fn covers(&self, sample: &Sample<'_>, role: Role) -> Plainness {
-        let Some(usual) = sample.usual() else { return Plainness::None };
+    /// Whether lines whose heads have these names can be written, as far as the names decide that.
+    pub(super) fn covers_names(&self, sample: &Sample<'_>) -> bool {
+        let Some(usual) = sample.usual() else { return false };
         let name_bytes = self.prefix.bytes() + sample.name_bytes().len() + SUFFIX_BYTES_MAX;
-        let is_short =
-            name_bytes <= NAME_CHARS_MAX && usual.label_bytes_max() + name::BOUND_TAG.len() < TAG_CHARS_MAX;
         let has_reserved = || {
             usual.names & name::RESERVED_NAMES != 0
                 && sample.labels().iter().any(|(key, _)| name::is_reserved(&key))
         };
-        if !self.is_name || !usual.is_word || !is_short || !usual.is_ascii() || has_reserved() {
+        self.is_name && usual.is_word && name_bytes <= NAME_CHARS_MAX && !has_reserved()
+    }
+
+    /// How a head can be written of which [`Self::covers_names`] is true.
+    pub(super) fn covers(sample: &Sample<'_>, role: Role) -> Plainness {
+        let Some(usual) = sample.usual() else { return Plainness::None };
+        let is_short = usual.label_bytes_max() + name::BOUND_TAG.len() < TAG_CHARS_MAX;
+        if !is_short || !usual.is_ascii() {
             return Plainness::None;
         }
         let (odd_values, is_last_odd) = usual.odd_values();

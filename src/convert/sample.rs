@@ -4,40 +4,28 @@
 use std::borrow::Cow;
 
 use super::key::{Label, canonical, sort, write_head};
-use super::named::{CPUS, INFO, Named, START, Template};
+use super::named::{CPUS, INFO, Named, START, Template, Templates};
 use super::note::{Known, Note, Plainness};
+use super::plain::Plain;
 use super::walk::Written;
 use super::{Converter, SAMPLES_MAX, name, observed};
 use crate::config::Histograms;
-use crate::decimal::{self, Decimal, Number};
+use crate::decimal::{Decimal, Number, ShortText};
 use crate::exposition::{self, HEAD_BYTES_MAX, LineError, Role, Sample, Standing};
 use crate::fingerprint::Fingerprint;
-use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place, ShortText};
+use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
 use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
 
 /// How many lines may be passed over and looked at for one that declares a family.
 const PASSED_OVER_MAX: usize = 256;
 
 impl Converter {
-    /// Reads the line that a text begins with, if it is as clients write it, and returns its length. It may be much like
-    /// the sample of the template, and may become the next one.
-    pub(super) fn usual_line<'a>(
-        &mut self,
-        text: &'a [u8],
-        template: &mut Option<Template<'a>>,
-    ) -> Option<usize> {
-        if let Some(Template { sample, named }) = template
-            && let Some((sample, bytes)) = sample.leading_like(text)
-        {
-            self.reading.lines += 1;
-            self.sample(text, &sample, named);
-            return Some(bytes);
-        }
-        let (sample, bytes) = Sample::leading(text)?;
-        let mut named = None;
+    /// Reads the line that a text begins with, if it is as clients write it, and returns its length.
+    pub(super) fn usual_line<'a>(&mut self, text: &'a [u8], templates: &mut Templates<'a>) -> Option<usize> {
+        let Template { pattern, named } = templates.of(text)?;
+        let (sample, bytes) = Sample::leading(pattern)?;
         self.reading.lines += 1;
-        self.sample(text, &sample, &mut named);
-        *template = Some(Template { sample, named });
+        self.sample(text, &sample, named);
         Some(bytes)
     }
 
@@ -132,9 +120,8 @@ impl Converter {
                     return self.bucket(sample, &line, place, value);
                 }
                 // A value that is watched needs a second look every time.
-                let tail = text.get(sample.head.len()..).filter(|_| !note.is_watched()).unwrap_or_default();
-                let written = decimal::settled_bytes(tail).map(|bytes| ShortText::of(tail, bytes));
-                let owed = self.series.observe(place, &line, value, written.unwrap_or(ShortText::NONE));
+                let written = if note.is_watched() { ShortText::NONE } else { sample.written };
+                let owed = self.series.observe(place, &line, value, written);
                 if !owed.is_zero() {
                     self.write(text, sample, &line, Some(line.identity), owed);
                 }
@@ -200,10 +187,9 @@ impl Converter {
     }
 
     fn note(&mut self, sample: &Sample<'_>, named: &mut Option<Named>) -> Note {
-        let Named { standing: Standing { role, follows_type }, is_kept, is_watched, .. } =
+        let Named { standing: Standing { role, follows_type }, is_kept, is_watched, is_plain, .. } =
             self.named(sample, named);
-        let is_left = self.format == Format::Datadog && self.labeling.leaves(sample);
-        let plainness = if is_left { self.plain.covers(sample, role) } else { Plainness::None };
+        let plainness = if is_plain { Plain::covers(sample, role) } else { Plainness::None };
         let is_sent = is_kept && self.is_sent(sample, role, plainness);
         // The place of a bucket among its neighbours matters in every scrape, also where it did not grow.
         let is_observed =

@@ -5,11 +5,12 @@
 //! way; nothing was changed by then.
 
 use super::Converter;
+use super::named::Templates;
 use super::note::{Known, Note};
-use crate::decimal::{self, Decimal};
+use crate::decimal::{self, Decimal, ShortText};
 use crate::exposition::{Ended, LINE_BYTES_MAX, ended};
 use crate::fingerprint::Fingerprint;
-use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place, ShortText};
+use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
 use crate::wide::{Pen, Step};
 
 impl Converter {
@@ -48,10 +49,10 @@ impl Converter {
     /// Reads whole lines; returns the beginning of one that is not whole.
     fn lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
-        let mut template = None;
+        let mut templates = Templates::default();
         loop {
             rest = self.expected_lines(rest);
-            if let Some(bytes) = self.usual_line(rest, &mut template) {
+            if let Some(bytes) = self.usual_line(rest, &mut templates) {
                 rest = rest.get(bytes..).unwrap_or_default();
                 continue;
             }

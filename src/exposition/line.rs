@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::family::Kind;
 use super::labels::{self, Labels};
+use super::pattern::Pattern;
 use super::usual::Usual;
-use crate::decimal::{Decimal, Leading, Number};
+use crate::decimal::{Decimal, Leading, Number, ShortText};
 
 /// The longest line read; a longer one is malformed.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -40,6 +41,8 @@ pub struct Sample<'a> {
     /// Its value. What follows the labels may be malformed, and then it is still known which series
     /// the line speaks of.
     pub value: Result<Number, LineError>,
+    /// How its value is written, if [`Decimal::leading`] has read it and it is short.
+    pub written: ShortText,
 }
 
 /// How a sample's head is written.
@@ -95,27 +98,16 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// The sample of the line that a text begins with, and how long the line is with its line feed; `None` if it is not
-    /// written as clients write it, or is not whole.
+    /// The sample of the line whose head is this pattern, and how long the line is with its line feed; `None` if the
+    /// rest of it is not as clients write it, or is not whole.
     #[inline]
     #[must_use]
-    pub fn leading(text: &'a [u8]) -> Option<(Self, usize)> {
-        Self::ending(text, Usual::read(text)?)
-    }
-
-    /// The same of a line whose head differs from this sample's in its last value alone, so that much of what is known of
-    /// this one is true of it, too.
-    #[inline]
-    #[must_use]
-    pub fn leading_like(&self, text: &'a [u8]) -> Option<(Self, usize)> {
-        Self::ending(text, self.usual()?.read_like(self.head, text)?)
-    }
-
-    #[inline]
-    fn ending(text: &'a [u8], usual: Usual) -> Option<(Self, usize)> {
+    pub fn leading(pattern: &Pattern<'a>) -> Option<(Self, usize)> {
+        let (text, usual) = pattern.parts();
         let (head, tail) = text.split_at_checked(usual.head_bytes.into())?;
-        let Ended { value, bytes, .. } = ended(tail).filter(|_| head.len() <= HEAD_BYTES_MAX)?;
-        let sample = Self { head, spelling: Spelling::Usual(usual), value: Ok(Number::Finite(value)) };
+        let Ended { value, value_bytes, bytes } = ended(tail).filter(|_| head.len() <= HEAD_BYTES_MAX)?;
+        let (value, written) = (Ok(Number::Finite(value)), ShortText::of(tail, value_bytes));
+        let sample = Self { head, spelling: Spelling::Usual(usual), value, written };
         Some((sample, head.len() + bytes))
     }
 }
@@ -197,7 +189,12 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
         let (head, rest) = bytes.split_at_checked(usual.head_bytes.into()).unwrap_or_default();
         let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
         let value = value(rest.strip_suffix('\r').unwrap_or(rest));
-        return Ok(Line::Sample(Sample { head, spelling: Spelling::Usual(usual), value }));
+        return Ok(Line::Sample(Sample {
+            head,
+            spelling: Spelling::Usual(usual),
+            value,
+            written: ShortText::NONE,
+        }));
     }
     let text = str::from_utf8(bytes).map_err(|_| LineError::NotUtf8)?;
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -251,7 +248,8 @@ pub(super) fn sample_line(line: &str) -> Result<Sample<'_>, LineError> {
     };
     let rest = blanks(rest);
     let head = line.as_bytes().get(..line.len() - rest.len()).unwrap_or_default();
-    Ok(Sample { head, spelling: Spelling::Other(Box::new((name, labels))), value: value(rest) })
+    let spelling = Spelling::Other(Box::new((name, labels)));
+    Ok(Sample { head, spelling, value: value(rest), written: ShortText::NONE })
 }
 
 fn value(text: &str) -> Result<Number, LineError> {

@@ -2,17 +2,21 @@
 
 use super::line::{Line, OWES};
 use super::reading::{Change, Place};
-use super::seen::{Meaning, Seen, ShortText};
+use super::seen::{Meaning, Seen};
 use super::{Continuity, Series};
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, ShortText};
 use crate::fingerprint::Fingerprint;
 
 impl Series {
     /// A cumulative series' value in this scrape, and how it is written if the same text next time needs no second
     /// look; returns what it owes now.
     pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: ShortText) -> Decimal {
-        let growth = self.growth(place, line.identity, value);
         let seen = Seen::written(value, written);
+        if place == Place::New && seen != Seen::WIDE && self.debts.is_empty() {
+            self.add(line, seen);
+            return if self.was_absent() { value } else { Decimal::ZERO };
+        }
+        let growth = self.growth(place, line.identity, value);
         if seen == Seen::WIDE {
             self.reading.wide.push((line.identity, value));
         }

@@ -189,10 +189,10 @@ impl Series {
         match ahead.iter().position(is_it) {
             Some(0) => return Place::Expected,
             Some(skipped) => return Place::Moved(next + skipped),
-            None if line.kind == LineKind::Passing => return Place::New,
             None => {}
         }
-        self.look_up(line)
+        self.reading.free = None;
+        if line.kind == LineKind::Passing { Place::New } else { self.look_up(line) }
     }
 
     /// As [`Self::find`], wherever the line is expected.
@@ -255,26 +255,28 @@ impl Series {
             self.stand(place, 1);
             return;
         }
+        let Some((place, before)) = before else { return self.add(line, seen.unwrap_or(Seen::UNKNOWN)) };
         self.depart();
-        if before.is_none() && self.reading.order.len() >= LINES_MAX {
+        if let Some(line) = self.lines.get_mut(place) {
+            line.mark(TAKEN, true);
+        }
+        self.reading.next = place + 1;
+        self.push(line, seen.unwrap_or(before.seen), before.marks & OWES);
+    }
+
+    /// Notes that a new line stands here, with its last value.
+    #[inline]
+    pub(super) fn add(&mut self, line: &Line, seen: Seen) {
+        self.depart();
+        if self.reading.order.len() >= LINES_MAX {
             return;
         }
-        let (mut kept, mut marks) = (Seen::UNKNOWN, line.kind.mark());
-        if let Some((place, before)) = before {
-            (kept, marks) = (before.seen, marks | before.marks & OWES);
-            self.take(place);
-        }
-        let Line { head, head_bytes, identity, note, kind } = *line;
         let new = self.lines.len();
-        self.push(Known { head, seen: seen.unwrap_or(kept), head_bytes, note, marks }, identity);
-        self.reading.order.stand(new, 1);
+        self.push(line, seen, 0);
         let Self { lines, identities, reading, .. } = self;
-        if before.is_none()
-            && kind != LineKind::Passing
-            && let (Some(index), Some(free)) = (&mut reading.index, reading.free.take())
-        {
+        if let (Some(index), Some(free)) = (&mut reading.index, reading.free.take()) {
             if index.has_room() {
-                index.insert(identity, free, new);
+                index.insert(line.identity, free, new);
             } else {
                 let (count, full) = (index.len() + 1, reading.index.take());
                 reading.index = Some(index_of(lines, identities, count, full));
@@ -282,22 +284,18 @@ impl Series {
         }
     }
 
-    /// The known line at `place` stands here, as another line.
-    fn take(&mut self, place: usize) {
-        if let Some(line) = self.lines.get_mut(place) {
-            line.mark(TAKEN, true);
-        }
-        self.reading.next = place + 1;
-    }
-
-    fn push(&mut self, line: Known, identity: Fingerprint) {
-        if self.identities.is_empty() && identity != line.head {
+    /// A line stands here that is none of the list yet.
+    #[inline]
+    fn push(&mut self, line: &Line, seen: Seen, marks: u8) {
+        let Line { head, head_bytes, identity, note, kind } = *line;
+        if self.identities.is_empty() && identity != head {
             self.identities = self.lines.iter().map(|line| line.head).collect();
         }
-        if identity != line.head || !self.identities.is_empty() {
+        if identity != head || !self.identities.is_empty() {
             self.identities.push(identity);
         }
-        self.lines.push(line);
+        self.reading.order.stand(self.lines.len(), 1);
+        self.lines.push(Known { head, seen, head_bytes, note, marks: marks | kind.mark() });
     }
 
     /// Whether the scrape being read, if it ends here, has the lines of the one before and no others, in its order.

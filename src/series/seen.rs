@@ -1,7 +1,6 @@
 //! A last value in eight bytes.
 
-use crate::decimal::{Decimal, Leading};
-use crate::wide;
+use crate::decimal::{Decimal, Leading, ShortText};
 
 /// The last value of a series: its text, a number that fits, or a word on where it is.
 ///
@@ -9,27 +8,6 @@ use crate::wide;
 /// with as it stands. Its last byte is the line feed, so the highest bit tells it from the other two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen(u64);
-
-/// A value as it is written, with its line feed, if all of that is a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShortText(u64);
-
-impl ShortText {
-    /// It is not.
-    pub const NONE: Self = Self(0);
-
-    /// Of the value that stands at the beginning of `tail`, and is so long. [`Decimal::leading`] must read it.
-    #[inline]
-    #[must_use]
-    pub fn of(tail: &[u8], bytes: usize) -> Self {
-        let word = wide::word(tail, 0);
-        if bytes < wide::WORD && wide::byte(word, bytes) == b'\n' {
-            Self(word & (u64::MAX >> (8 * (wide::WORD - 1 - bytes))))
-        } else {
-            Self::NONE
-        }
-    }
-}
 
 /// What a [`Seen`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +49,7 @@ impl Seen {
     #[inline]
     pub(super) fn written(value: Decimal, text: ShortText) -> Self {
         let number = Self::of(value);
-        if text == ShortText::NONE || number == Self::WIDE { number } else { Self(text.0) }
+        if text == ShortText::NONE || number == Self::WIDE { number } else { Self(text.word()) }
     }
 
     /// How long the text is that `tail` begins with, if it is this one.
@@ -114,6 +92,7 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::decimal::Number;
+    use crate::wide;
 
     fn decimal(text: &str) -> Decimal {
         Number::parse(text).and_then(Number::finite).unwrap()

@@ -1,5 +1,5 @@
 use super::*;
-use crate::decimal::Number;
+use crate::decimal::{Number, ShortText};
 
 fn decimal(text: &str) -> Decimal {
     Number::parse(text).and_then(Number::finite).unwrap()
