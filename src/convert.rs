@@ -317,6 +317,7 @@ impl Converter {
                 gone.push(series);
             }
         }
+        self.reading.counts.repeated += self.series.repeated();
         put_together.into_iter().for_each(|line| self.series.settle(line));
         self.tell();
         let text = |series: &Fingerprint| self.series.debt(*series).map(|debt| &debt.text);

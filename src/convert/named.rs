@@ -75,6 +75,7 @@ impl Converter {
         }
     }
 
+    #[inline(never)]
     fn named_anew(&mut self, sample: &Sample<'_>) -> Named {
         let standing = self.families.standing(sample.name_bytes(), &self.fingerprints);
         Named {

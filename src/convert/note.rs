@@ -52,7 +52,7 @@ pub(super) enum Plainness {
     CleanedWholeBound,
 }
 
-/// By their codes, the gauges' first.
+/// By their codes, which are their places in the declaration; the gauges' first.
 const ROLES: [Role; 10] = [
     Role::Untyped,
     Role::Gauge,
@@ -70,8 +70,8 @@ impl Note {
     pub(super) const COMMENT: Self = Self(COMMENT);
     pub(super) const TYPE: Self = Self(TYPE);
 
+    #[inline]
     pub(super) fn sample(role: Role, is_sent: bool, is_watched: bool, plainness: Plainness) -> Self {
-        let code = ROLES.iter().position(|known| *known == role).unwrap_or(0);
         let state = match plainness {
             _ if is_watched || !is_sent => {
                 (if is_watched { WATCHED } else { 0 }) | if is_sent { 0 } else { IGNORED }
@@ -82,7 +82,7 @@ impl Note {
             Plainness::Cleaned => PLAIN | CLEANED,
             Plainness::CleanedWholeBound => PLAIN | CLEANED | WHOLE_BOUND,
         };
-        Self(u8::try_from(code).unwrap_or(0) | state)
+        Self(role as u8 | state)
     }
 
     /// The same of a line that follows the TYPE line that makes it what it is, or does not.

@@ -76,16 +76,20 @@ impl Converter {
 
     /// Which known line this is. If a line that declares a family is passed over for it, the families are
     /// not those of the scrape before.
+    #[inline]
     fn find(&mut self, line: &Line) -> Place {
         let place = self.series.find(line);
-        let in_step = !self.families.is_in_step()
-            || self.series.passed_over(place).is_some_and(|mut notes| {
-                notes.len() <= PASSED_OVER_MAX && !notes.any(|note| Note(note).known() == Known::Type)
-            });
-        if !in_step {
+        if matches!(place, Place::Moved(_)) && self.families.is_in_step() && self.passes_over_family(place) {
             self.families.depart();
         }
         place
+    }
+
+    #[inline(never)]
+    fn passes_over_family(&self, place: Place) -> bool {
+        self.series.passed_over(place).is_none_or(|mut notes| {
+            notes.len() > PASSED_OVER_MAX || notes.any(|note| Note(note).known() == Known::Type)
+        })
     }
 
     /// `text` begins with the line of the sample.
@@ -106,10 +110,13 @@ impl Converter {
             }
         };
         let (line, place, note) = self.place(sample, named);
-        if !self.is_known(place, &line) {
+        let is_as_it_is = note.is_plain() && !note.is_cleaned();
+        if !is_as_it_is && note.known() != Known::Ignored && !self.is_known(place, &line) {
             self.note_cleaning(sample, line.identity, note);
         }
-        self.watch(note, sample, value);
+        if let Some(value) = value.filter(|_| note.is_watched()) {
+            self.watch(sample, value);
+        }
         match (note.known(), value) {
             (Known::Counter, Some(Number::Finite(value))) if !value.is_negative() => {
                 if place == Place::Repeated {
@@ -158,16 +165,38 @@ impl Converter {
             return (self::line(head, identity, sample, note), Place::Expected, note);
         }
         let identity = if sample.usual().is_some() { head } else { self.identity(sample) };
-        loop {
-            let was_in_step = self.families.is_in_step();
-            let note = self.note(sample, named);
-            let line = self::line(head, identity, sample, note);
-            let place = self.find(&line);
-            // The families turned out to be others, so perhaps the role is.
-            if self.families.is_in_step() == was_in_step {
-                return (line, place, note);
-            }
+        let was_in_step = self.families.is_in_step();
+        let found = self.found(head, identity, sample, named);
+        // The families may have turned out to be others, so perhaps the role is.
+        if self.families.is_in_step() == was_in_step {
+            found
+        } else {
+            self.found_among_others(head, identity, sample, named)
         }
+    }
+
+    #[inline]
+    fn found(
+        &mut self,
+        head: Fingerprint,
+        identity: Fingerprint,
+        sample: &Sample<'_>,
+        named: &mut Option<Named>,
+    ) -> (Line, Place, Note) {
+        let note = self.note(sample, named);
+        let line = self::line(head, identity, sample, note);
+        (line, self.find(&line), note)
+    }
+
+    #[cold]
+    fn found_among_others(
+        &mut self,
+        head: Fingerprint,
+        identity: Fingerprint,
+        sample: &Sample<'_>,
+        named: &mut Option<Named>,
+    ) -> (Line, Place, Note) {
+        self.found(head, identity, sample, named)
     }
 
     /// Whether this very line, and as what it is, stood here in the scrape before.
@@ -179,6 +208,7 @@ impl Converter {
     }
 
     /// The fingerprint of the head in its canonical form.
+    #[inline(never)]
     fn identity(&mut self, sample: &Sample<'_>) -> Fingerprint {
         let head = &mut self.reading.head;
         head.clear();
@@ -215,8 +245,8 @@ impl Converter {
     }
 
     /// Notes what some samples say of the process that the scrape comes from.
-    fn watch(&mut self, note: Note, sample: &Sample<'_>, value: Option<Number>) {
-        let Some(value) = value.filter(|_| note.is_watched()) else { return };
+    #[inline(never)]
+    fn watch(&mut self, sample: &Sample<'_>, value: Number) {
         let Self { reading, .. } = self;
         match sample.name().as_ref() {
             INFO => {
@@ -232,6 +262,7 @@ impl Converter {
     }
 
     /// `text` begins with the line of the sample.
+    #[inline(never)]
     fn write(
         &mut self,
         text: &[u8],
@@ -257,6 +288,7 @@ impl Converter {
     }
 
     /// Writes the lines of a sample, and keeps what they will say again.
+    #[inline(never)]
     fn encode(&mut self, sample: &Sample<'_>, line: &Line, kind: Kind, value: Decimal) {
         let note = Note(line.note);
         let sample_name = sample.name();
@@ -272,11 +304,8 @@ impl Converter {
     }
 
     /// Notes what is not sent as it is of a line that did not stand here in the scrape before.
+    #[inline(never)]
     fn note_cleaning(&mut self, sample: &Sample<'_>, identity: Fingerprint, note: Note) {
-        let is_as_it_is = note.is_plain() && !note.is_cleaned();
-        if is_as_it_is || note.known() == Known::Ignored {
-            return;
-        }
         // What becomes of a gauge matters to others, too; of other plain lines only values are cleaned.
         if let Some(usual) = sample.usual().filter(|_| note.is_plain() && note.known() == Known::Counter) {
             let (odd_values, is_last_odd) = usual.odd_values();

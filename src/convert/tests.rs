@@ -388,6 +388,24 @@ fn what_an_incomplete_scrape_cannot_send_is_still_owed() {
 }
 
 #[test]
+fn of_a_sample_that_stands_twice_where_counting_begins_the_first_value_counts() {
+    for (first, second, grown, expected) in [
+        ("1", "2", "4", "docker.a.count:3|c\n"),
+        // Kept elsewhere, or not at all.
+        ("1e30", "2e30", "4e30", "docker.a.count:3000000000000000000000000000000|c\n"),
+        ("1", "2e30", "4", "docker.a.count:3|c\n"),
+        ("NaN", "2", "4", ""),
+    ] {
+        let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+        let twice = format!("# TYPE a counter\na {first}\n# TYPE b counter\nb 1\na{{}} {second}\na NaN\n");
+        let report = converter.convert(twice.as_bytes()).unwrap();
+        assert_eq!((report.counts.repeated, converter.series()), (1, 2), "{first} {second}");
+        let once = format!("# TYPE a counter\na {grown}\n# TYPE b counter\nb 1\n");
+        assert_eq!(convert(&mut converter, &once), expected, "{first} {second}");
+    }
+}
+
+#[test]
 fn a_sample_that_stands_twice_counts_once() {
     let mut converter = Converter::new(&settings(&[]), Start::Zero);
     for expected in ["docker.a.count:1|c\n", ""] {

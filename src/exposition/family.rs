@@ -52,20 +52,20 @@ const SUFFIXES: [&str; 8] = ["bucket", "count", "sum", "total", "created", "gcou
 /// What a sample is within its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// The value of a counter.
-    Counter,
-    /// The value of a gauge.
-    Gauge,
     /// A value without a declared type.
     Untyped,
+    /// The value of a gauge.
+    Gauge,
+    /// `x{quantile=""}` of a summary.
+    SummaryQuantile,
+    /// The value of a counter.
+    Counter,
     /// `x_bucket` of a histogram: cumulative over `le`.
     HistogramBucket,
     /// `x_count` of a histogram.
     HistogramCount,
     /// `x_sum` of a histogram.
     HistogramSum,
-    /// `x{quantile=""}` of a summary.
-    SummaryQuantile,
     /// `x_count` of a summary.
     SummaryCount,
     /// `x_sum` of a summary.

@@ -52,6 +52,7 @@ impl Series {
         growth
     }
 
+    #[inline(never)]
     fn growth(&self, place: Place, identity: Fingerprint, value: Decimal) -> Decimal {
         let known = match place {
             Place::Expected => self.lines.get(self.reading.next),

@@ -19,17 +19,22 @@ const PLACE_BITS: u32 = 23;
 const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
 /// Slots whose memory is kept until the next scrape that needs an index: 256 KiB.
 const SLOTS_KEPT: usize = 1 << 16;
-/// An index of no more places has room for three times as many again, so that it is made anew less often.
-const ROOMY_MAX: usize = 1 << 12;
+/// An index of no more places has room for as many again, so that it is made anew less often.
+const ROOMY_MAX: usize = 1 << 14;
 /// Places at least.
 const ROOM_MIN: usize = 64;
 
 impl Index {
     /// An index with room for this many places, and some more. It uses the memory of one that is not needed any more, if
-    /// that is enough.
+    /// that is enough, as the next one does.
     pub(super) fn with_room(places: usize, old: Option<Self>) -> Self {
-        let more = if places > ROOMY_MAX { places / 2 } else { 3 * places };
-        let room = (places + more).max(ROOM_MIN);
+        let more = places / if places > ROOMY_MAX { 4 } else { 1 };
+        Self::with_room_for(places + more, old)
+    }
+
+    /// An index with room for this many places.
+    pub(super) fn with_room_for(places: usize, old: Option<Self>) -> Self {
+        let room = places.max(ROOM_MIN);
         let count = slots_for(room);
         // One that is too small goes before there is another.
         let old = old.map(|old| old.slots).filter(|slots| slots.capacity() >= count);

@@ -56,6 +56,10 @@ pub(super) struct Reading {
     old_index: Option<Index>,
     /// Where in it the series belongs that was not found last.
     free: Option<usize>,
+    /// Nothing was known, and counting begins: whatever stands twice is found when all is read.
+    is_fresh: bool,
+    /// How many lines were found then.
+    repeated: usize,
 }
 
 impl Reading {
@@ -72,6 +76,8 @@ impl Series {
     pub fn begin(&mut self, continuity: Continuity) {
         self.abandon();
         self.reading.continuity = continuity;
+        self.reading.is_fresh = continuity == Continuity::Baseline && self.is_empty();
+        self.reading.repeated = 0;
         self.debts.values_mut().for_each(|debt| debt.is_shown = false);
         if self.debts.is_empty() {
             // Room for very many is of no use any more.
@@ -164,6 +170,7 @@ impl Series {
     }
 
     /// From here on lines do not stand as expected.
+    #[inline]
     fn depart(&mut self) {
         let Reading { next, prefix, order, .. } = &mut self.reading;
         if prefix.is_none() {
@@ -192,10 +199,12 @@ impl Series {
             None => {}
         }
         self.reading.free = None;
-        if line.kind == LineKind::Passing { Place::New } else { self.look_up(line) }
+        let is_looked_up = line.kind != LineKind::Passing && !self.reading.is_fresh;
+        if is_looked_up { self.look_up(line) } else { Place::New }
     }
 
     /// As [`Self::find`], wherever the line is expected.
+    #[inline(never)]
     fn look_up(&mut self, line: &Line) -> Place {
         let Self { lines, identities, reading, .. } = self;
         let next = reading.next;
@@ -273,29 +282,41 @@ impl Series {
         }
         let new = self.lines.len();
         self.push(line, seen, 0);
-        let Self { lines, identities, reading, .. } = self;
-        if let (Some(index), Some(free)) = (&mut reading.index, reading.free.take()) {
+        if let (Some(index), Some(free)) = (&mut self.reading.index, self.reading.free) {
             if index.has_room() {
                 index.insert(line.identity, free, new);
             } else {
-                let (count, full) = (index.len() + 1, reading.index.take());
-                reading.index = Some(index_of(lines, identities, count, full));
+                self.make_room();
             }
         }
+    }
+
+    /// The index is full: makes a larger one.
+    #[cold]
+    fn make_room(&mut self) {
+        let full = self.reading.index.take();
+        let count = full.as_ref().map_or(0, Index::len) + 1;
+        self.reading.index = Some(index_of(&self.lines, &self.identities, count, full));
     }
 
     /// A line stands here that is none of the list yet.
     #[inline]
     fn push(&mut self, line: &Line, seen: Seen, marks: u8) {
         let Line { head, head_bytes, identity, note, kind } = *line;
-        if self.identities.is_empty() && identity != head {
-            self.identities = self.lines.iter().map(|line| line.head).collect();
-        }
         if identity != head || !self.identities.is_empty() {
-            self.identities.push(identity);
+            self.push_identity(identity);
         }
         self.reading.order.stand(self.lines.len(), 1);
         self.lines.push(Known { head, seen, head_bytes, note, marks: marks | kind.mark() });
+    }
+
+    /// Notes the identity of the line that is about to be pushed, and of all before it.
+    #[cold]
+    fn push_identity(&mut self, identity: Fingerprint) {
+        if self.identities.is_empty() {
+            self.identities = self.lines.iter().map(|line| line.head).collect();
+        }
+        self.identities.push(identity);
     }
 
     /// Whether the scrape being read, if it ends here, has the lines of the one before and no others, in its order.
@@ -325,17 +346,56 @@ impl Series {
         }
         self.reading.changes = changes;
         self.reading.drop_index();
+        if self.reading.is_fresh {
+            self.drop_repeated();
+        }
         if !is_as_before {
             self.depart();
             self.forget(had_all);
             self.reorder();
         }
-        self.wide.extend(self.reading.wide.drain(..));
+        // Of a series that stood twice, the first value counts.
+        self.wide.extend(self.reading.wide.drain(..).rev());
         let reading = &mut self.reading;
         (reading.known, reading.next) = (self.lines.len(), 0);
         reading.prefix = None;
         reading.order.clear();
         self.debts.iter().filter(|(_, debt)| !debt.is_shown).map(|(identity, debt)| (*identity, debt))
+    }
+
+    /// How many values of series that had one before were found when the last scrape was complete, and were left out.
+    #[must_use]
+    pub fn repeated(&self) -> usize {
+        self.reading.repeated
+    }
+
+    /// Of cumulative series that stand twice, only the first line stays.
+    fn drop_repeated(&mut self) {
+        let Self { lines, identities, reading, .. } = self;
+        let count = lines.iter().filter(|line| line.is(CUMULATIVE)).count();
+        let mut index = Index::with_room_for(count, reading.old_index.take());
+        let mut is_any = false;
+        for place in 0..lines.len() {
+            let Some(line) = lines.get(place).copied().filter(|line| line.is(CUMULATIVE)) else { continue };
+            let at = |place: usize| identity(lines, identities, place);
+            let series = at(place);
+            match index.find(series, at) {
+                Err(free) => index.insert(series, free, place),
+                Ok(_) => {
+                    let seen = line.seen;
+                    reading.repeated += usize::from(seen != Seen::UNKNOWN);
+                    lines.get_mut(place).into_iter().for_each(|line| line.mark(TAKEN, true));
+                    is_any = true;
+                }
+            }
+        }
+        if is_any {
+            reading.order.clear();
+            let left = lines.iter().enumerate().filter(|(_, line)| !line.is(TAKEN));
+            left.for_each(|(place, _)| reading.order.stand(place, 1));
+        }
+        reading.index = Some(index);
+        reading.drop_index();
     }
 
     /// Forgets the cumulative series among the known lines that the scrape did not have, or lets them stand
