@@ -21,6 +21,7 @@ const PASSED_OVER_MAX: usize = 256;
 
 impl Converter {
     /// Reads the line that a text begins with, if it is as clients write it, and returns its length.
+    #[inline(never)]
     pub(super) fn usual_line<'a>(&mut self, text: &'a [u8], templates: &mut Templates<'a>) -> Option<usize> {
         let Template { pattern, named } = templates.of(text)?;
         let (sample, bytes) = Sample::leading(pattern)?;
@@ -166,37 +167,16 @@ impl Converter {
         }
         let identity = if sample.usual().is_some() { head } else { self.identity(sample) };
         let was_in_step = self.families.is_in_step();
-        let found = self.found(head, identity, sample, named);
-        // The families may have turned out to be others, so perhaps the role is.
-        if self.families.is_in_step() == was_in_step {
-            found
-        } else {
-            self.found_among_others(head, identity, sample, named)
-        }
-    }
-
-    #[inline]
-    fn found(
-        &mut self,
-        head: Fingerprint,
-        identity: Fingerprint,
-        sample: &Sample<'_>,
-        named: &mut Option<Named>,
-    ) -> (Line, Place, Note) {
         let note = self.note(sample, named);
         let line = self::line(head, identity, sample, note);
-        (line, self.find(&line), note)
-    }
-
-    #[cold]
-    fn found_among_others(
-        &mut self,
-        head: Fingerprint,
-        identity: Fingerprint,
-        sample: &Sample<'_>,
-        named: &mut Option<Named>,
-    ) -> (Line, Place, Note) {
-        self.found(head, identity, sample, named)
+        let place = self.find(&line);
+        if self.families.is_in_step() == was_in_step {
+            return (line, place, note);
+        }
+        // The families turned out to be others, so perhaps the role is.
+        let note = self.note(sample, named);
+        let line = self::line(head, identity, sample, note);
+        (line, self.series.find(&line), note)
     }
 
     /// Whether this very line, and as what it is, stood here in the scrape before.

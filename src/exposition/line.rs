@@ -185,7 +185,9 @@ pub fn parse(bytes: &[u8]) -> Result<Line<'_>, LineError> {
     if bytes.len() > LINE_BYTES_MAX {
         return Err(LineError::TooLong);
     }
-    if let Some(usual) = Usual::read(bytes) {
+    if bytes.first() != Some(&b'#')
+        && let Some(usual) = Usual::read(bytes)
+    {
         let (head, rest) = bytes.split_at_checked(usual.head_bytes.into()).unwrap_or_default();
         let rest = str::from_utf8(rest).map_err(|_| LineError::NotUtf8)?;
         let value = value(rest.strip_suffix('\r').unwrap_or(rest));
@@ -275,11 +277,12 @@ fn after_value(text: &str) -> Result<(), LineError> {
 
 /// Up to the next blank.
 fn word(text: &str) -> (&str, &str) {
-    let end = text.bytes().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
+    let end = memchr::memchr2(b' ', b'\t', text.as_bytes()).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 /// Without the blanks it begins with.
 pub(super) fn blanks(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t'])
+    let count = text.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    text.get(count..).unwrap_or_default()
 }

@@ -53,18 +53,16 @@ impl<'a> Pattern<'a> {
     /// Then this is its pattern, else nobody's; returns which.
     #[inline]
     pub fn advance(&mut self, text: &'a [u8], same: usize) -> bool {
-        let usual = self.read(text, same);
-        let is_read = usual.is_some();
-        if let Some(usual) = usual {
-            (self.text, self.usual) = (text, usual);
-        } else {
+        let is_read = self.read(text, same).is_some();
+        self.text = text;
+        if !is_read {
             self.labels = 0;
         }
         is_read
     }
 
     #[inline]
-    fn read(&mut self, text: &[u8], same: usize) -> Option<Usual> {
+    fn read(&mut self, text: &[u8], same: usize) -> Option<()> {
         let parts = self.parts.get_mut(..self.labels)?;
         // In its value, or in what stands behind that, the texts differ.
         let mut label = parts.iter().rposition(|part| part.value <= same)?;
@@ -72,7 +70,7 @@ impl<'a> Pattern<'a> {
         loop {
             let value = value(text, part.value)?;
             label += 1;
-            let Some(next) = parts.get_mut(label) else { return self.usual.ended(text, part, &value) };
+            let Some(next) = parts.get_mut(label) else { return self.usual.end(text, part, &value) };
             // What stands between the two values begins behind this one: `",name="`.
             let before_name = next.name - BETWEEN_LABELS.len();
             let between = next.value - before_name;

@@ -112,7 +112,7 @@ impl Usual {
 
     /// Whether the head ends here, is text, and is of a length that can be told.
     #[inline]
-    fn ends_head(self, line: &[u8]) -> bool {
+    fn ends_head(&self, line: &[u8]) -> bool {
         let head_bytes = usize::from(self.head_bytes);
         // Another blank would belong to the head, and labels may stand behind one.
         let is_end = !matches!(line.get(head_bytes), None | Some(b' ' | b'\t' | b'{'));
@@ -142,24 +142,26 @@ impl Usual {
             self.names |= sketch(line.get(at..at + name_bytes)?);
             let end = value_at + value.bytes;
             if line.get(end..end + BETWEEN_LABELS.len())? != BETWEEN_LABELS {
-                return self.ended(line, part, &value);
+                self.end(line, part, &value)?;
+                return Some(self);
             }
             part = part.next(&value);
         }
         None
     }
 
-    /// With these names, the head that ends behind this label.
+    /// The head ends behind this label; `None` if it does not.
     #[inline]
-    pub(super) fn ended(self, line: &[u8], last: Part, value: &Value) -> Option<Self> {
+    pub(super) fn end(&mut self, line: &[u8], last: Part, value: &Value) -> Option<()> {
         let end = last.value + value.bytes;
         if line.get(end..end + BEHIND_VALUE.len())? != BEHIND_VALUE {
             return None;
         }
-        let head_bytes = place(end + BEHIND_VALUE.len())?;
-        let is_ascii = last.others + value.others == 0;
-        let usual = Self { head_bytes, last, is_last_odd: value.odd > 0, is_ascii, ..self };
-        Some(usual).filter(|usual| usual.ends_head(line))
+        self.head_bytes = place(end + BEHIND_VALUE.len())?;
+        self.last = last;
+        self.is_last_odd = value.odd > 0;
+        self.is_ascii = last.others + value.others == 0;
+        self.ends_head(line).then_some(())
     }
 
     /// The name of the last label of the head and its value, as they stand there; empty if there is none.

@@ -13,7 +13,7 @@ impl Series {
     pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: ShortText) -> Decimal {
         let seen = Seen::written(value, written);
         if place == Place::New && seen != Seen::WIDE && self.debts.is_empty() {
-            self.add(line, seen);
+            self.add(line, seen, 0);
             return if self.was_absent() { value } else { Decimal::ZERO };
         }
         let growth = self.growth(place, line.identity, value);

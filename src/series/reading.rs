@@ -264,27 +264,34 @@ impl Series {
             self.stand(place, 1);
             return;
         }
-        let Some((place, before)) = before else { return self.add(line, seen.unwrap_or(Seen::UNKNOWN)) };
+        let Some((place, before)) = before else { return self.add(line, seen.unwrap_or(Seen::UNKNOWN), 0) };
         self.depart();
         if let Some(line) = self.lines.get_mut(place) {
             line.mark(TAKEN, true);
         }
         self.reading.next = place + 1;
-        self.push(line, seen.unwrap_or(before.seen), before.marks & OWES);
+        self.reading.free = None;
+        self.add(line, seen.unwrap_or(before.seen), before.marks & OWES);
     }
 
-    /// Notes that a new line stands here, with its last value.
-    #[inline]
-    pub(super) fn add(&mut self, line: &Line, seen: Seen) {
-        self.depart();
+    /// Notes that a line that is none of the list yet stands here, with its last value, and marks beside its own.
+    pub(super) fn add(&mut self, line: &Line, seen: Seen, marks: u8) {
+        if self.reading.prefix.is_none() {
+            self.depart();
+        }
         if self.reading.order.len() >= LINES_MAX {
             return;
         }
+        let Line { head, head_bytes, identity, note, kind } = *line;
+        if identity != head || !self.identities.is_empty() {
+            self.add_identity(identity);
+        }
         let new = self.lines.len();
-        self.push(line, seen, 0);
+        self.reading.order.stand(new, 1);
+        self.lines.push(Known { head, seen, head_bytes, note, marks: marks | kind.mark() });
         if let (Some(index), Some(free)) = (&mut self.reading.index, self.reading.free) {
             if index.has_room() {
-                index.insert(line.identity, free, new);
+                index.insert(identity, free, new);
             } else {
                 self.make_room();
             }
@@ -299,20 +306,9 @@ impl Series {
         self.reading.index = Some(index_of(&self.lines, &self.identities, count, full));
     }
 
-    /// A line stands here that is none of the list yet.
-    #[inline]
-    fn push(&mut self, line: &Line, seen: Seen, marks: u8) {
-        let Line { head, head_bytes, identity, note, kind } = *line;
-        if identity != head || !self.identities.is_empty() {
-            self.push_identity(identity);
-        }
-        self.reading.order.stand(self.lines.len(), 1);
-        self.lines.push(Known { head, seen, head_bytes, note, marks: marks | kind.mark() });
-    }
-
-    /// Notes the identity of the line that is about to be pushed, and of all before it.
+    /// Notes the identity of the line that is about to be added, and of all before it.
     #[cold]
-    fn push_identity(&mut self, identity: Fingerprint) {
+    fn add_identity(&mut self, identity: Fingerprint) {
         if self.identities.is_empty() {
             self.identities = self.lines.iter().map(|line| line.head).collect();
         }
