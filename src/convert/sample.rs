@@ -20,14 +20,22 @@ use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
 const PASSED_OVER_MAX: usize = 256;
 
 impl Converter {
-    /// Reads the line that a text begins with, if it is as clients write it, and returns its length.
+    /// Reads the line that a text begins with, if it is as clients write it, and more of them where none is expected to
+    /// stand as before; returns what stands behind them.
     #[inline(never)]
-    pub(super) fn usual_line<'a>(&mut self, text: &'a [u8], templates: &mut Templates<'a>) -> Option<usize> {
-        let Template { pattern, named } = templates.of(text)?;
-        let (sample, bytes) = Sample::leading(pattern)?;
-        self.reading.lines += 1;
-        self.sample(text, &sample, named);
-        Some(bytes)
+    pub(super) fn usual_lines<'a>(&mut self, text: &'a [u8], templates: &mut Templates<'a>) -> &'a [u8] {
+        let mut rest = text;
+        while let Some(Template { pattern, named }) = templates.of(rest)
+            && let Some((sample, bytes)) = Sample::leading(pattern)
+        {
+            self.reading.lines += 1;
+            self.sample(rest, &sample, named);
+            rest = rest.get(bytes..).unwrap_or_default();
+            if self.series.is_continued() {
+                break;
+            }
+        }
+        rest
     }
 
     /// Reads a line with its line feed by the whole grammar.

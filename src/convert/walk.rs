@@ -52,8 +52,9 @@ impl Converter {
         let mut templates = Templates::default();
         loop {
             rest = self.expected_lines(rest);
-            if let Some(bytes) = self.usual_line(rest, &mut templates) {
-                rest = rest.get(bytes..).unwrap_or_default();
+            let behind = self.usual_lines(rest, &mut templates);
+            if behind.len() < rest.len() {
+                rest = behind;
                 continue;
             }
             let Some(end) = memchr::memchr(b'\n', rest) else { return rest };

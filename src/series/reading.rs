@@ -375,15 +375,14 @@ impl Series {
             let Some(line) = lines.get(place).copied().filter(|line| line.is(CUMULATIVE)) else { continue };
             let at = |place: usize| identity(lines, identities, place);
             let series = at(place);
-            match index.find(series, at) {
-                Err(free) => index.insert(series, free, place),
-                Ok(_) => {
-                    let seen = line.seen;
-                    reading.repeated += usize::from(seen != Seen::UNKNOWN);
-                    lines.get_mut(place).into_iter().for_each(|line| line.mark(TAKEN, true));
-                    is_any = true;
-                }
+            if let Err(free) = index.find(series, at) {
+                index.insert(series, free, place);
+                continue;
             }
+            let seen = line.seen;
+            reading.repeated += usize::from(seen != Seen::UNKNOWN);
+            lines.get_mut(place).into_iter().for_each(|line| line.mark(TAKEN, true));
+            is_any = true;
         }
         if is_any {
             reading.order.clear();

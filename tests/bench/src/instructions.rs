@@ -18,8 +18,8 @@ use crate::ours::Ours;
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
     (Contestant::Warm, 340),
     (Contestant::Churn, 790),
-    (Contestant::Shuffled, 1_770),
-    (Contestant::First, 2_380),
+    (Contestant::Shuffled, 1_480),
+    (Contestant::First, 1_690),
 ];
 
 /// What is scraped.
