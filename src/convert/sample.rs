@@ -94,6 +94,7 @@ impl Converter {
         place
     }
 
+    /// Whether the line at this place passes one over that declares a family, or too many to tell.
     #[inline(never)]
     fn passes_over_family(&self, place: Place) -> bool {
         self.series.passed_over(place).is_none_or(|mut notes| {
