@@ -207,6 +207,7 @@ impl<'a> Collector<'a> {
         if std::mem::take(&mut self.is_started) {
             let limit = self.settings.scrape_timeout.min(LAST_SCRAPE_TIME_MAX);
             let scraped = self.scrape(limit).await;
+            self.scraper.hang_up();
             self.handle(scraped, Telling::Last(why), self.bounds(LAST_DELIVERY_TIME_MAX, None)).await;
             self.log.info("scraping stopped");
             (self.due, self.retry, self.rest) = (self.next_sign(), None, why);
@@ -286,6 +287,10 @@ impl<'a> Collector<'a> {
             };
             scraper.scrape(left, feed).await.map_err(Failure::Scrape)?;
             converted = converter.finish(clock.as_ref().map(BootClock::read));
+            if converted.is_err() {
+                // Whoever answers once more is to be asked anew.
+                scraper.hang_up();
+            }
             if converted != Err(Incomplete::OtherProcess) {
                 break;
             }

@@ -2,19 +2,21 @@
 //!
 //! It hands the body out as it comes and never holds it. It knows addresses and limits; it does not look into
 //! the body. A body that was cut short, an answer other than 200 and one that is too large or too late are errors, so
-//! that whoever used the pieces can rely on having had all of them.
+//! that whoever used the pieces can rely on having had all of them. A connection to a unix socket is kept for the next
+//! scrape, if its answer was whole and nothing else came.
 
 mod connection;
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use async_net::TcpStream;
 use smol::future::yield_now;
 
 use crate::config::ScrapeAddr;
-use crate::http::client::{Get, GetError, Pieces};
+use crate::http::client::{Get, GetError, Persistence, Pieces};
 use crate::limit::within;
 use crate::privileges;
 use crate::resolve::resolve;
@@ -68,13 +70,15 @@ pub struct Scraper {
     address: ScrapeAddr,
     /// Made for the first scrape.
     request: Option<Get>,
+    /// Open, with nothing under way.
+    kept: Option<Connection>,
 }
 
 impl Scraper {
     /// A scraper of `address`, which is not looked at yet.
     #[must_use]
     pub fn new(address: ScrapeAddr) -> Self {
-        Self { address, request: None }
+        Self { address, request: None, kept: None }
     }
 
     /// Scrapes once; `piece` is given the body, cut anywhere.
@@ -85,25 +89,55 @@ impl Scraper {
         within(limit, self.whole_scrape(piece)).await.unwrap_or(Err(ScrapeError::TimedOut(limit)))
     }
 
+    /// Closes the connection that was kept: the next scrape opens a new one.
+    pub fn hang_up(&mut self) {
+        self.kept = None;
+    }
+
     async fn whole_scrape(&mut self, piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
-        let request = match &mut self.request {
+        let Self { address, request, kept } = self;
+        let request = match request {
             Some(request) => request,
-            empty => {
-                let request = Get::new(&url(&self.address), ACCEPT).await.map_err(ScrapeError::Get)?;
-                empty.insert(request)
-            }
+            empty => empty.insert(request_to(address).await.map_err(ScrapeError::Get)?),
         };
-        let answer = match &self.address {
-            ScrapeAddr::Unix { socket, .. } => {
-                request.send(Connection::open(socket).map_err(ScrapeError::Connect)?).await
-            }
+        match address {
+            ScrapeAddr::Unix { socket, .. } => over_unix(socket, request, kept, piece).await,
             ScrapeAddr::Tcp { address, .. } => {
                 let addresses = resolve(address).await.map_err(ScrapeError::Connect)?;
-                let stream = TcpStream::connect(addresses.as_slice()).await.map_err(ScrapeError::Connect)?;
-                request.send(stream).await
+                let connected = TcpStream::connect(addresses.as_slice()).await;
+                let mut stream = connected.map_err(ScrapeError::Connect)?;
+                let mut pieces = request.send(&mut stream).await.map_err(ScrapeError::Get)?;
+                whole_body(&mut pieces, piece).await
             }
+        }
+    }
+}
+
+/// Over the connection that was kept, or a new one; it is kept behind a whole answer. Whatever else happens, an end
+/// amid the answer included, nothing is kept.
+async fn over_unix(
+    socket: &Path,
+    request: &Get,
+    kept: &mut Option<Connection>,
+    piece: impl FnMut(&[u8]),
+) -> Result<(), ScrapeError> {
+    loop {
+        let idle = kept.take().filter(|connection| connection.is_idle(socket));
+        let was_kept = idle.is_some();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(socket).map_err(ScrapeError::Connect)?,
         };
-        whole_body(answer.map_err(ScrapeError::Get)?, piece).await
+        let mut pieces = match request.send(&mut connection).await {
+            // Closed while it was idle, which is the server's right. Only once: nothing is kept now.
+            Err(GetError::Unanswered(_)) if was_kept => continue,
+            answer => answer.map_err(ScrapeError::Get)?,
+        };
+        whole_body(&mut pieces, piece).await?;
+        if pieces.leave_connection_usable() {
+            *kept = Some(connection);
+        }
+        return Ok(());
     }
 }
 
@@ -119,6 +153,16 @@ pub async fn scrape(
     Scraper::new(address.clone()).scrape(limit, piece).await
 }
 
+/// Connections over TCP are not kept. A name may lead to another address by the next scrape, a firewall between may have
+/// forgotten the connection without a word, and either is found only at the end of a scrape's time.
+async fn request_to(address: &ScrapeAddr) -> Result<Get, GetError> {
+    let persistence = match address {
+        ScrapeAddr::Unix { .. } => Persistence::KeepAlive,
+        ScrapeAddr::Tcp { .. } => Persistence::Close,
+    };
+    Get::new(&url(address), ACCEPT, persistence).await
+}
+
 /// A unix socket has no host name; its servers do not ask for one.
 fn url(address: &ScrapeAddr) -> String {
     match address {
@@ -127,7 +171,7 @@ fn url(address: &ScrapeAddr) -> String {
     }
 }
 
-async fn whole_body(mut pieces: Pieces, mut piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
+async fn whole_body(pieces: &mut Pieces<'_>, mut piece: impl FnMut(&[u8])) -> Result<(), ScrapeError> {
     let mut bytes = 0;
     loop {
         let next = pieces.next().await.map_err(|error| ScrapeError::Get(error.into()))?;

@@ -46,6 +46,8 @@ enum State {
     EndCr,
     EndLf,
     End,
+    /// Behind the end, where something came along.
+    Beyond,
 }
 
 /// A reader of a body without its framing, which ends where a whole body does.
@@ -62,6 +64,16 @@ impl<R> Body<R> {
             Framing::Length(left) => State::Plain { left },
         };
         Self { inner, state }
+    }
+
+    /// What the body is read from.
+    pub(super) fn inner(&self) -> &R {
+        &self.inner
+    }
+
+    /// Whether the body has ended, and nothing came along behind it.
+    pub(super) fn has_ended_cleanly(&self) -> bool {
+        matches!(self.state, State::End | State::Plain { left: 0 })
     }
 
     /// Moves what is the body's to the beginning of these bytes; returns how much that is.
@@ -95,8 +107,11 @@ impl<R> Body<R> {
                 (State::DataLf, b'\n') => (State::Size { size: 0, digits: 0 }, 1),
                 (State::EndCr, b'\r') => (State::EndLf, 1),
                 (State::EndLf, b'\n') => (State::End, 1),
-                // The response is over; this connection is not used again.
-                (State::End, _) => break,
+                // The response is over, and this is not part of another one: nothing was asked.
+                (State::End | State::Beyond, _) => {
+                    self.state = State::Beyond;
+                    break;
+                }
                 (State::EndCr | State::EndLf, _) => {
                     return Err(broken("the end of the body: trailers are not accepted"));
                 }
@@ -121,7 +136,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Body<R> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         loop {
-            if matches!(this.state, State::End | State::Plain { left: 0 }) {
+            if matches!(this.state, State::End | State::Beyond | State::Plain { left: 0 }) {
                 return Poll::Ready(Ok(0));
             }
             let count = match Pin::new(&mut this.inner).poll_read(context, buffer) {

@@ -1,10 +1,12 @@
-//! A connection to a unix socket that is waited for only if it has to be.
+//! A connection to a unix socket that is waited for only if it has to be, and can be kept from one scrape to the next.
 //!
-//! It knows that a socket may have nothing to read yet; it knows nothing of requests and answers. Most answers
-//! are there when they are read, and a socket that the reactor is told of wakes its thread once more: when the
-//! engine closes it.
+//! It knows that a socket may have nothing to read yet, and when nothing may be; it knows nothing of requests and
+//! answers. Most answers are there when they are read, and a socket that the reactor is told of wakes its thread once
+//! more: when the engine closes it.
 
+use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::Pin;
@@ -28,10 +30,21 @@ const PIECES_PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: UnixStream,
+    /// What stood at the path just before.
+    socket: Option<FileId>,
     /// The same socket for the reactor, once it was waited for.
     waited: Option<Async<UnixStream>>,
     /// Until then something comes, or more of it.
     pause: Option<Timer>,
+}
+
+/// A file, whatever its name is: its file system, its number there, and when it was made or changed, because numbers are
+/// used again.
+type FileId = (u64, u64, i64, i64);
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 impl Connection {
@@ -39,9 +52,18 @@ impl Connection {
     /// waited for.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(&socket, &SocketAddrUnix::new(path)?)?;
-        Ok(Self { stream: UnixStream::from(socket), waited: None, pause: None })
+        let stream = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let socket = file_id(path);
+        connect(&stream, &SocketAddrUnix::new(path)?)?;
+        Ok(Self { stream: UnixStream::from(stream), socket, waited: None, pause: None })
+    }
+
+    /// Whether another request can be sent over it, after the answer to the one before: it is open, leads to the socket
+    /// that is at the path now, and nothing came that nobody asked for, which would be taken for the answer.
+    pub(super) fn is_idle(&self, path: &Path) -> bool {
+        let read = (&self.stream).read(&mut [0]);
+        let is_silent = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        is_silent && self.socket.is_some() && self.socket == file_id(path)
     }
 
     /// Does `work`, as soon as the socket is ready for it.

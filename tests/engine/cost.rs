@@ -4,8 +4,10 @@
 use crate::lab::{Lab, PLUGIN, plugin_process};
 use crate::receiver::Receiver;
 use crate::release::{Release, on_every_engine};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::UdpSocket;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,8 +55,11 @@ fn measure(release: Release, lab: &Lab, receiver: &Receiver, settings: &[&str]) 
     let plugin = plugin_process(&lab.plugin_id()).expect("the plugin's process");
     let (first, begin) = wait_for(SCRAPES_BEFORE);
     let before = [engine, plugin].map(cpu_us);
+    let connections = sockets(plugin);
     let (last, end) = wait_for(first + SCRAPES);
     let after = [engine, plugin].map(cpu_us);
+    // The engine's own connection, on which it made its call, may have been closed.
+    assert!(sockets(plugin).is_subset(&connections), "all scrapes go over one connection");
 
     let count = f64::from(u32::try_from(last - first).unwrap());
     let at_rest_us = at_rest_us * (end - begin).as_secs_f64();
@@ -94,6 +99,13 @@ fn engine_process(lab: &Lab) -> i32 {
         line.contains(folder) && line.split('\0').next().is_some_and(|program| program.ends_with("dockerd"))
     };
     ids.find(is_engine).expect("a dockerd of this engine's folder")
+}
+
+/// The sockets that a process has open: each has a number of its own.
+fn sockets(process: i32) -> BTreeSet<PathBuf> {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten();
+    let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).collect()
 }
 
 /// How long a process' threads have had a processor, exact to the scheduler's clock.

@@ -1,12 +1,12 @@
 //! The whole process: scrapes a stand-in endpoint, sends to a real socket, logs, ends on SIGTERM.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::endpoint::{Endpoint, at_once, chunked};
+use crate::endpoint::{Endpoint, at_once, chunked, request};
 use crate::vitals::is_of_itself;
 use crate::{Running, program_path};
 
@@ -234,14 +234,23 @@ fn what_of_a_scrape_cannot_be_sent_is_said_once_and_when_it_is_over() {
 
 #[test]
 fn an_endpoint_of_two_processes_by_turns_is_named() {
-    let (_server, statsd) = server();
-    let endpoint = Endpoint::start(|number| {
-        vec![at_once(chunked(&format!("process_start_time_seconds {}\n", [1000, 2000][number % 2])))]
-    });
-    let agent = Agent::start(&endpoint, &statsd);
-    assert!(agent.line().starts_with("scraping "));
-    let line = agent.line();
-    assert!(line.contains(": each scrape comes from another process; "), "{line}");
+    // Also one that answers a few scrapes over each connection.
+    for answers in [1, 4] {
+        let (_server, statsd) = server();
+        let endpoint = Endpoint::serve(move |number, stream| {
+            let body = format!("process_start_time_seconds {}\n", [1000, 2000][number % 2]);
+            for _ in 0..answers {
+                let _ = stream.write_all(&chunked(&body));
+                if request(stream).is_empty() {
+                    return;
+                }
+            }
+        });
+        let agent = Agent::start(&endpoint, &statsd);
+        assert!(agent.line().starts_with("scraping "));
+        let line = agent.line();
+        assert!(line.contains(": each scrape comes from another process; "), "{line}");
+    }
 }
 
 #[test]

@@ -36,6 +36,16 @@ pub(crate) fn chunked(body: &str) -> Vec<u8> {
     answer
 }
 
+/// The next request of a connection, in small letters; empty when it was closed.
+pub(crate) fn request(stream: &mut impl Read) -> String {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+        request.push(byte[0]);
+    }
+    String::from_utf8(request).unwrap().to_lowercase()
+}
+
 /// An endpoint on a unix socket in a folder of its own.
 pub(crate) struct Endpoint {
     folder: TempDir,
@@ -60,12 +70,7 @@ impl Endpoint {
         thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
-                let mut request = Vec::new();
-                let mut byte = [0];
-                while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1)
-                {
-                    request.push(byte[0]);
-                }
+                request(&mut stream);
                 answer(number, &mut stream);
             }
         });

@@ -1,12 +1,9 @@
 //! The fences around async-h1's client: a scrape is complete or an error, whatever the peer does.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
-use std::thread;
 use std::time::Duration;
 
 use docker_metrics_statsd::config::ScrapeAddr;
-use docker_metrics_statsd::scrape::{BODY_BYTES_MAX, Scraper, scrape};
+use docker_metrics_statsd::scrape::{BODY_BYTES_MAX, scrape};
 use docker_metrics_statsd::timer::block_on;
 
 use crate::endpoint::{Endpoint, Piece, at_once, chunked, later};
@@ -55,35 +52,6 @@ fn chunked_and_measured_bodies_come_whole() {
     check_body("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na 1\n", "a 1\n");
     check_body("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "");
     check_body("HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\na 1\n", "a 1\n");
-}
-
-#[test]
-fn each_scrape_sends_the_same_request_and_closes_its_connection() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("metrics.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let server = thread::spawn(move || {
-        for stream in listener.incoming().take(2) {
-            let mut stream = stream.unwrap();
-            stream.set_read_timeout(Some(LIMIT)).unwrap();
-            let mut request = vec![0; 1000];
-            let count = stream.read(&mut request).unwrap();
-            let request = String::from_utf8_lossy(&request[..count]).to_lowercase();
-            assert!(request.starts_with("get /metrics http/1.1\r\nhost: localhost\r\n"), "{request}");
-            assert!(request.contains("\r\naccept: text/plain;version=0.0.4\r\n"), "{request}");
-            assert!(request.contains("\r\naccept-encoding: identity\r\n"), "{request}");
-            assert!(request.contains("\r\nconnection: close\r\n"), "{request}");
-            stream.write_all(&chunked("a 1\n")).unwrap();
-            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "it is closed, though the server keeps it open");
-        }
-    });
-    let mut scraper = Scraper::new(ScrapeAddr::Unix { socket, path: "/metrics".to_owned() });
-    for _ in 0..2 {
-        let mut body = Vec::new();
-        block_on(scraper.scrape(LIMIT, |piece| body.extend_from_slice(piece))).unwrap();
-        assert_eq!(body, b"a 1\n");
-    }
-    server.join().unwrap();
 }
 
 #[test]

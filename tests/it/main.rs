@@ -25,6 +25,7 @@ mod hostile_callers;
 mod hostile_endpoints;
 mod hostile_servers;
 mod identical;
+mod kept_connection;
 mod law;
 mod law_of_observations;
 mod limits;

@@ -1,10 +1,12 @@
 //! What a process that an engine started leaves for the next one, and when it ends by itself.
 
+use std::io::Write;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,7 @@ use docker_metrics_statsd::state::StateFile;
 use docker_metrics_statsd::timer::block_on;
 use smol::channel::{Sender, bounded};
 
-use crate::endpoint::{Endpoint, at_once, chunked};
+use crate::endpoint::{Endpoint, at_once, chunked, request};
 use crate::vitals::is_of_itself;
 
 /// An engine whose counter the test moves, and the server that the plugin sends to.
@@ -114,6 +116,29 @@ fn the_next_process_goes_on_where_this_one_ended() {
     assert_eq!(bench.count(), 7, "what happened while nobody looked");
     plugin.terminate();
     assert_eq!(bench.count(), 0);
+}
+
+#[test]
+fn stop_metrics_closes_the_connection_to_the_engine() {
+    let (sender, asked) = mpsc::channel();
+    let endpoint = Endpoint::serve(move |connection, stream| {
+        while stream.write_all(&chunked("a 1\n")).is_ok() {
+            sender.send(Some(connection)).unwrap();
+            if request(stream).is_empty() {
+                break;
+            }
+        }
+        sender.send(None).unwrap();
+    });
+    let bench = Bench { endpoint, ..Bench::start("A") };
+    let next = || asked.recv_timeout(Duration::from_secs(10)).unwrap();
+    let plugin = bench.plugin(&bench.endpoint.folder().join("state"), SELDOM);
+    bench.next().unwrap();
+    plugin.stop_metrics();
+    assert_eq!([next(), next(), next()], [Some(0), Some(0), None], "a last scrape over it, and no more");
+    plugin.events.send_blocking(Event::Start).unwrap();
+    assert_eq!(next(), Some(1));
+    plugin.terminate();
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Peer {
         Self { pieces, is_slow: cuts % 2 == 1, is_asked: false, got: Arc::default() }
     }
 
+    /// How many bytes it has not sent yet.
+    pub(crate) fn left(&self) -> usize {
+        self.pieces.iter().map(Vec::len).sum()
+    }
+
     /// What it will have got.
     pub(crate) fn got(&self) -> Arc<Mutex<Vec<u8>>> {
         self.got.clone()

@@ -1,7 +1,8 @@
 //! The engine's metrics socket: answers one scrape, rightly or wrongly, and knows whether it was read whole.
 //!
 //! A unix stream socket tells: it ends when the reader closes it after reading everything, and is reset when the reader
-//! leaves something unread. So whether a scrape was complete never depends on whose clock is right.
+//! leaves something unread. So whether a scrape was complete never depends on whose clock is right. That is why each answer
+//! says that it is the last one of its connection, which the plugin would keep.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -72,11 +73,12 @@ impl Answer {
 }
 
 fn with_length(status: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 fn chunked(body: &str) -> Vec<u8> {
-    let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let mut answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for piece in body.as_bytes().chunks(CHUNK_BYTES) {
         answer.extend(format!("{:x}\r\n", piece.len()).bytes());
         answer.extend(piece);

@@ -1,7 +1,8 @@
 //! The client's stream: *for every answer, in whatever pieces it comes, the body is the one that a slow reader finds, or
-//! there is an error where that finds none.*
+//! there is an error where that finds none; and the connection is used again if that says so and nothing else was taken from
+//! it.*
 
-use docker_metrics_statsd::http::client::{Get, GetError};
+use docker_metrics_statsd::http::client::{Get, GetError, Persistence};
 
 use super::http::{Head, length, take};
 use crate::peer::{Peer, complete};
@@ -9,21 +10,28 @@ use crate::peer::{Peer, complete};
 /// One byte that cuts, and the answer.
 pub fn client(input: &[u8]) {
     let Some((cuts, answer)) = input.split_first() else { return };
-    let body = complete(got(Peer::new(answer, *cuts)));
-    match (body, expected(answer)) {
-        (Ok(body), Some(expected)) => assert_eq!(body, expected.body),
+    let mut peer = Peer::new(answer, *cuts);
+    let got = complete(got(&mut peer));
+    let left = peer.left();
+    match (got, expected(answer)) {
+        (Ok((body, is_usable)), Some(expected)) => {
+            assert_eq!(body, expected.body);
+            assert_eq!(is_usable, expected.stays_open && left == expected.behind);
+        }
         (Err(_), None) => {}
-        (Err(_), Some(expected)) if expected.has_more => {}
-        (body, expected) => panic!("got {body:?}, expected {:?}", expected.map(|expected| expected.body)),
+        (Err(_), Some(expected)) if expected.is_measured && expected.behind > 0 => {}
+        (got, expected) => panic!("got {got:?}, expected {:?}", expected.map(|expected| expected.body)),
     }
 }
 
-async fn got(peer: Peer) -> Result<Vec<u8>, GetError> {
+/// The body, and whether the connection can be used again.
+async fn got(peer: &mut Peer) -> Result<(Vec<u8>, bool), GetError> {
     let mut body = Vec::new();
-    let mut pieces = Get::new("http://localhost/metrics", "text/plain").await?.send(peer).await?;
+    let get = Get::new("http://localhost/metrics", "text/plain", Persistence::KeepAlive).await?;
+    let mut pieces = get.send(peer).await?;
     loop {
         match pieces.next().await? {
-            [] => return Ok(body),
+            [] => return Ok((body, pieces.leave_connection_usable())),
             piece => body.extend_from_slice(piece),
         }
     }
@@ -31,8 +39,11 @@ async fn got(peer: Peer) -> Result<Vec<u8>, GetError> {
 
 struct Expected {
     body: Vec<u8>,
-    /// More comes than the answer says, which is noticed if it comes with the end of the body.
-    has_more: bool,
+    /// The answer says how long it is. If more comes with its end, that is an error.
+    is_measured: bool,
+    /// How many bytes come behind it.
+    behind: usize,
+    stays_open: bool,
 }
 
 /// The body of an answer, if it is one of those that are accepted and all of it is there.
@@ -42,28 +53,32 @@ fn expected(mut answer: &[u8]) -> Option<Expected> {
     let is_accepted = matches!(version.as_str(), "HTTP/1.0" | "HTTP/1.1") && head.words.pop_front()? == "200";
     let is_plain =
         head.values("content-encoding").iter().all(|coding| coding.eq_ignore_ascii_case("identity"));
+    let mut options = head.values("connection").into_iter().flat_map(|options| options.split(','));
+    let closes = options.any(|option| option.trim().eq_ignore_ascii_case("close"));
+    let stays_open = version == "HTTP/1.1" && !closes;
     match (head.values("content-length").as_slice(), head.values("transfer-encoding").as_slice()) {
         _ if !is_accepted || !is_plain => None,
         ([bytes], []) => {
             let body = take(&mut answer, length(bytes)?)?.to_vec();
-            Some(Expected { body, has_more: !answer.is_empty() })
+            Some(Expected { body, is_measured: true, behind: answer.len(), stays_open })
         }
         ([], ["chunked"]) if version == "HTTP/1.1" => {
-            Some(Expected { body: put_together(answer)?, has_more: false })
+            let body = put_together(&mut answer)?;
+            Some(Expected { body, is_measured: false, behind: answer.len(), stays_open })
         }
         _ => None,
     }
 }
 
-fn put_together(mut chunks: &[u8]) -> Option<Vec<u8>> {
+fn put_together(chunks: &mut &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let digits = chunks.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let digits = str::from_utf8(take(&mut chunks, digits)?).ok().filter(|digits| digits.len() <= 8)?;
+        let digits = str::from_utf8(take(chunks, digits)?).ok().filter(|digits| digits.len() <= 8)?;
         let bytes = usize::from_str_radix(digits, 16).ok()?;
-        (take(&mut chunks, 2)? == b"\r\n").then_some(())?;
-        body.extend_from_slice(take(&mut chunks, bytes)?);
-        (take(&mut chunks, 2)? == b"\r\n").then_some(())?;
+        (take(chunks, 2)? == b"\r\n").then_some(())?;
+        body.extend_from_slice(take(chunks, bytes)?);
+        (take(chunks, 2)? == b"\r\n").then_some(())?;
         if bytes == 0 {
             return Some(body);
         }
