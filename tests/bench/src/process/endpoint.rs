@@ -1,4 +1,5 @@
-//! A stand-in for an engine's metrics socket: one body after the other, in pieces as an engine writes them.
+//! A stand-in for an engine's metrics socket: one body after the other, in pieces as an engine writes them, over a
+//! connection that it keeps open as an engine does.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -26,6 +27,8 @@ const PIECE_TIME: Duration = Duration::from_micros(30);
 #[derive(Debug)]
 pub(super) struct Endpoint {
     listener: UnixListener,
+    /// The one that was accepted last.
+    connection: Option<UnixStream>,
 }
 
 impl Endpoint {
@@ -33,19 +36,18 @@ impl Endpoint {
         let bind = || {
             let listener = UnixListener::bind(path)?;
             listener.set_nonblocking(true)?;
-            Ok(Self { listener })
+            Ok(Self { listener, connection: None })
         };
         bind().map_err(Error::io(format!("listen on {}", path.display())))
     }
 
     /// The next scrape. The one before is delivered by then: the plugin does one thing after the other.
-    pub(super) fn next(&self, mut is_alive: impl FnMut() -> bool) -> Result<Scrape, Error> {
+    pub(super) fn next(&mut self, mut is_alive: impl FnMut() -> bool) -> Result<Scrape, Error> {
         let deadline = Instant::now() + REQUEST_TIME_MAX;
+        let mut head = Vec::new();
         loop {
-            match self.listener.accept() {
-                Ok((stream, _)) => return Ok(Scrape { stream }),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(Error::io("accept a scrape")(error)),
+            if let Some(scrape) = self.look(&mut head).map_err(Error::io("accept a scrape"))? {
+                return Ok(scrape);
             }
             if !is_alive() {
                 return Err(Error::Wrong("the plugin ended".to_owned()));
@@ -55,6 +57,32 @@ impl Endpoint {
             }
             thread::sleep(LOOK_INTERVAL);
         }
+    }
+
+    /// The scrape whose request is there, of which `head` is what came before.
+    fn look(&mut self, head: &mut Vec<u8>) -> io::Result<Option<Scrape>> {
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                self.connection = Some(stream);
+                head.clear();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        let Some(connection) = &mut self.connection else { return Ok(None) };
+        connection.set_nonblocking(true)?;
+        let mut piece = [0; HEAD_BYTES_MAX];
+        match connection.read(&mut piece) {
+            Ok(0) => self.connection = None,
+            Ok(count) => head.extend_from_slice(piece.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        if head.len() > HEAD_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
+        }
+        let connection = self.connection.as_ref().filter(|_| head.ends_with(b"\r\n\r\n"));
+        connection.map(|stream| Ok(Scrape { stream: stream.try_clone()? })).transpose()
     }
 }
 
@@ -71,17 +99,7 @@ impl Scrape {
 
     fn try_answer(&mut self, body: &[u8]) -> io::Result<()> {
         self.stream.set_nonblocking(false)?;
-        self.stream.set_read_timeout(Some(REQUEST_TIME_MAX))?;
         self.stream.set_write_timeout(Some(REQUEST_TIME_MAX))?;
-        let mut head = Vec::new();
-        let mut piece = [0; HEAD_BYTES_MAX];
-        while !head.ends_with(b"\r\n\r\n") {
-            let count = self.stream.read(&mut piece)?;
-            if count == 0 || head.len() > HEAD_BYTES_MAX {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "no request"));
-            }
-            head.extend_from_slice(piece.get(..count).unwrap_or_default());
-        }
         self.stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         for chunk in body.chunks(CHUNK_BYTES) {
             let begin = Instant::now();
