@@ -7,13 +7,14 @@
 //! no fsync: after a crash of the host the engine has started again too, and counts from zero.
 //!
 //! The old one is what the next state is written over. Making a file and renaming it over another takes ext4
-//! twenty times as long, because it begins to write to its disk at once.
+//! twenty times as long, because it begins to write to its disk at once. Both stay open, but each time what is
+//! written over is first seen to be still the file that has its name.
 
 mod format;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -67,13 +68,39 @@ impl std::error::Error for StateError {}
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
+    /// The path of what is written over.
+    new: PathBuf,
+    /// What was at `path` behind the last save, and at `new`; whether it is there still has to be seen.
+    current: Option<Open>,
+    spare: Option<Open>,
+    /// Memory to write from.
+    chunk: Vec<u8>,
+}
+
+/// A file of ours, which is open.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Its file system, and its number there: its own as long as it is open.
+    id: (u64, u64),
+}
+
+impl Open {
+    fn new(file: File, metadata: &Metadata) -> Self {
+        Self { file, id: (metadata.dev(), metadata.ino()) }
+    }
+
+    fn is(&self, metadata: &Metadata) -> bool {
+        self.id == (metadata.dev(), metadata.ino())
+    }
 }
 
 impl StateFile {
     /// A file that need not be there yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        let new = beside(path, "new");
+        Self { path: path.to_owned(), new, current: None, spare: None, chunk: Vec::new() }
     }
 
     /// Its path.
@@ -115,50 +142,72 @@ impl StateFile {
     ///
     /// # Errors
     /// It could not be written; the one before is still there.
-    pub fn save(&self, snapshot: &Snapshot<'_>, now: SystemTime) -> Result<(), StateError> {
+    pub fn save(&mut self, snapshot: &Snapshot<'_>, now: SystemTime) -> Result<(), StateError> {
         self.try_save(snapshot, now).map_err(StateError::Io)
     }
 
-    fn try_save(&self, snapshot: &Snapshot<'_>, now: SystemTime) -> io::Result<()> {
-        let new = self.beside("new");
-        let (file, old_bytes) = open_spare(&new)?;
-        let bytes = format::encode(snapshot, now, &file)?;
+    fn try_save(&mut self, snapshot: &Snapshot<'_>, now: SystemTime) -> io::Result<()> {
+        let current = self.current.take();
+        let (spare, old_bytes) = self.take_spare()?;
+        let bytes = format::encode(snapshot, now, &mut self.chunk, &spare.file)?;
         if bytes < old_bytes {
-            file.set_len(bytes)?;
+            spare.file.set_len(bytes)?;
         }
-        // The first time there is nothing to change names with, and a file system may not know how.
-        renameat_with(CWD, &new, CWD, &self.path, RenameFlags::EXCHANGE)
-            .or_else(|_| fs::rename(&new, &self.path))
+        match renameat_with(CWD, &self.new, CWD, &self.path, RenameFlags::EXCHANGE) {
+            Ok(()) => self.spare = current,
+            // The first time there is nothing to change names with, and a file system may not know how.
+            Err(_) => fs::rename(&self.new, &self.path)?,
+        }
+        self.current = Some(spare);
+        Ok(())
+    }
+
+    /// The file that is written over, from its beginning, and its length.
+    fn take_spare(&mut self) -> io::Result<(Open, u64)> {
+        if let Some(mut spare) = self.spare.take()
+            && let Ok(metadata) = fs::symlink_metadata(&self.new)
+            && spare.is(&metadata)
+            && is_ours(&metadata)
+        {
+            spare.file.rewind()?;
+            return Ok((spare, metadata.len()));
+        }
+        open_spare(&self.new)
     }
 
     /// Keeps the file from being read again, but for whoever wants to know what was wrong with it.
     pub fn set_aside(&self) {
         // If even that fails, the next save replaces it.
-        let _ = fs::rename(&self.path, self.beside("bad"));
-    }
-
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".");
-        path.push(suffix);
-        path.into()
+        let _ = fs::rename(&self.path, beside(&self.path, "bad"));
     }
 }
 
-/// The file that is written over, and its length: the one that the last save left, or a new one. Any other that is
-/// there must not lend its mode or its owner to the state.
-fn open_spare(path: &Path) -> io::Result<(File, u64)> {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(".");
+    path.push(suffix);
+    path.into()
+}
+
+/// The file that is at this path, or a new one, and its length. Any other than one of ours must not lend its mode or
+/// its owner to the state.
+fn open_spare(path: &Path) -> io::Result<(Open, u64)> {
     let no_link = OFlags::NOFOLLOW.bits().cast_signed();
     if let Ok(file) = OpenOptions::new().write(true).custom_flags(no_link).open(path) {
         let metadata = file.metadata()?;
-        let (owner, links) = (metadata.uid(), metadata.nlink());
-        let is_ours = owner == geteuid().as_raw() && metadata.mode() & 0o7777 == MODE && links == 1;
-        if metadata.is_file() && is_ours {
-            return Ok((file, metadata.len()));
+        if is_ours(&metadata) {
+            return Ok((Open::new(file, &metadata), metadata.len()));
         }
     }
     let _ = fs::remove_file(path);
-    OpenOptions::new().write(true).create_new(true).mode(MODE).open(path).map(|file| (file, 0))
+    let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)?;
+    let metadata = file.metadata()?;
+    Ok((Open::new(file, &metadata), 0))
+}
+
+fn is_ours(metadata: &Metadata) -> bool {
+    let (owner, mode, links) = (metadata.uid(), metadata.mode() & 0o7777, metadata.nlink());
+    metadata.is_file() && owner == geteuid().as_raw() && mode == MODE && links == 1
 }
 
 #[cfg(test)]
@@ -176,7 +225,7 @@ mod tests {
     #[test]
     fn what_was_saved_is_loaded_and_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let mut file = file(&folder);
         let now = SystemTime::now();
         assert!(file.load(now).unwrap().is_none());
         // A shorter one over a longer one, too.
@@ -190,7 +239,7 @@ mod tests {
     #[test]
     fn two_files_change_names_and_no_other_is_made() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let mut file = file(&folder);
         let inodes: Vec<_> = (0..5)
             .map(|_| {
                 file.save(&snapshot(&baseline()), SystemTime::now()).unwrap();
@@ -205,8 +254,8 @@ mod tests {
     #[test]
     fn a_file_that_is_not_like_ours_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
-        let (new, other) = (file.beside("new"), folder.path().join("other"));
+        let mut file = file(&folder);
+        let (new, other) = (file.new.clone(), folder.path().join("other"));
         let make = |mode| {
             fs::write(&other, "other").unwrap();
             fs::set_permissions(&other, fs::Permissions::from_mode(mode)).unwrap();
@@ -231,10 +280,54 @@ mod tests {
         }
     }
 
+    /// Does something to the files of a state.
+    type Happening<'a> = &'a dyn Fn(&Path, &Path) -> io::Result<()>;
+
+    #[test]
+    fn what_stays_open_is_written_over_only_where_it_has_its_name_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("other");
+        let now = SystemTime::now();
+        let old = Baseline::default();
+        let read = |mut file: File| {
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut file, &mut bytes).map(|_| bytes).unwrap()
+        };
+        let happenings: [(&str, Happening<'_>); 8] = [
+            ("nothing", &|_, _| Ok(())),
+            ("the spare is removed", &|_, new| fs::remove_file(new)),
+            ("the state is removed", &|path, _| fs::remove_file(path)),
+            ("both are", &|path, new| fs::remove_file(new).and_then(|()| fs::remove_file(path))),
+            ("the spare has another name, too", &|_, new| fs::hard_link(new, &other)),
+            ("the spare has another name", &|_, new| fs::rename(new, &other)),
+            ("others may read it", &|_, new| fs::set_permissions(new, fs::Permissions::from_mode(0o644))),
+            ("another process has saved", &|path, _| {
+                StateFile::new(path).save(&snapshot(&old), now).map_err(io::Error::other)
+            }),
+        ];
+        for (what, happens) in happenings {
+            let mut file = file(&folder);
+            (0..3).for_each(|_| file.save(&snapshot(&old), now).unwrap());
+            assert!(file.spare.is_some(), "{what}");
+            happens(&file.path, &file.new).unwrap();
+            let before = fs::read(&other).ok();
+            for _ in 0..3 {
+                let state = File::open(&file.path).ok();
+                let text = fs::read(&file.path).ok();
+                file.save(&snapshot(&baseline()), now).unwrap();
+                assert_eq!(state.map(read), text, "{what}");
+                assert_same(&file.load(now).unwrap().unwrap(), &baseline());
+                assert_eq!(fs::metadata(&file.path).unwrap().mode() & 0o7777, MODE, "{what}");
+                assert_eq!(fs::read(&other).ok(), before, "{what}");
+            }
+            let _ = fs::remove_file(&other);
+        }
+    }
+
     #[test]
     fn a_torn_a_foreign_and_a_stale_file_are_set_aside() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let mut file = file(&folder);
         let now = SystemTime::now();
         file.save(&snapshot(&baseline()), now).unwrap();
         let whole = fs::read(file.path()).unwrap();
@@ -248,14 +341,14 @@ mod tests {
             fs::write(file.path(), bytes).unwrap();
             assert_eq!(file.load(now).unwrap_err().to_string(), problem);
             assert!(file.load(now).unwrap().is_none(), "it is said once");
-            assert_eq!(fs::read(file.beside("bad")).unwrap(), bytes);
+            assert_eq!(fs::read(beside(file.path(), "bad")).unwrap(), bytes);
         }
     }
 
     #[test]
     fn as_much_as_can_be_owed_is_saved_and_loaded() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let mut file = file(&folder);
         let mut full = Baseline::default();
         let text = vec![b'x'; OWED_BYTES_MAX / 4];
         (0..5).for_each(|identity| full.series.owe(identity, Decimal::whole_number(1), &text));
@@ -299,7 +392,7 @@ mod tests {
     #[test]
     fn a_state_from_the_future_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let mut file = file(&folder);
         let now = SystemTime::now();
         file.save(&snapshot(&baseline()), now + AGE_MAX).unwrap();
         assert!(file.load(now).unwrap().is_some());
@@ -308,10 +401,10 @@ mod tests {
     #[test]
     fn a_save_that_fails_leaves_the_state_before() {
         let folder = tempfile::tempdir().unwrap();
-        let file = file(&folder);
+        let mut file = file(&folder);
         let now = SystemTime::now();
         file.save(&snapshot(&baseline()), now).unwrap();
-        fs::create_dir(file.beside("new")).unwrap();
+        fs::create_dir(file.new.clone()).unwrap();
         assert!(file.save(&snapshot(&Baseline::default()), now).is_err());
         assert_same(&file.load(now).unwrap().unwrap(), &baseline());
     }

@@ -53,15 +53,21 @@ impl fmt::Display for FormatError {
     }
 }
 
-/// Writes the state, a chunk at a time; its length.
-pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) -> io::Result<u64> {
+/// Writes the state, a chunk at a time; its length. `chunk` is memory to be used, again and again.
+pub(super) fn encode(
+    snapshot: &Snapshot<'_>,
+    now: SystemTime,
+    chunk: &mut Vec<u8>,
+    out: impl Write,
+) -> io::Result<u64> {
     let Snapshot { source: Source { engine, process_start, boot }, key, choice, series } = snapshot;
     let saved = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
     let (count, debts) = (series.records().count(), series.debts().len());
-    let mut out = Summed { out, chunk: vec![0; CHUNK_BYTES], used: 0, sum: 0, bytes: 0 };
+    chunk.resize(CHUNK_BYTES + SUM_BYTES, 0);
+    let mut out = Summed { out, chunk, used: 0, sum: 0, bytes: 0 };
     out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\n").as_bytes())?;
     out.put(
         format!("engine {engine}\nstart {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes(),
@@ -78,10 +84,10 @@ pub(super) fn encode(snapshot: &Snapshot<'_>, now: SystemTime, out: impl Write) 
 }
 
 /// Writes in chunks, and sums what it writes.
-struct Summed<W> {
+struct Summed<'a, W> {
     out: W,
-    /// Filled again and again.
-    chunk: Vec<u8>,
+    /// Filled again and again; with room for the last line behind a full one.
+    chunk: &'a mut [u8],
     /// How much of it is.
     used: usize,
     sum: u64,
@@ -89,19 +95,24 @@ struct Summed<W> {
     bytes: u64,
 }
 
-impl<W: Write> Summed<W> {
+impl<W: Write> Summed<'_, W> {
+    /// What is left of the chunk.
+    fn room(&mut self) -> &mut [u8] {
+        self.chunk.get_mut(self.used..CHUNK_BYTES).unwrap_or_default()
+    }
+
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let room = self.chunk.get_mut(self.used..).unwrap_or_default();
+            let room = self.room();
             let count = rest.len().min(room.len());
             let (now, later) = rest.split_at_checked(count).unwrap_or_default();
             room.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
             self.used += count;
             rest = later;
-            if self.used == self.chunk.len() {
-                self.sum = add(self.sum, &self.chunk);
-                self.write(&[])?;
+            if self.used == CHUNK_BYTES {
+                self.sum = self.sum_of_all();
+                self.write()?;
             }
         }
         Ok(())
@@ -110,7 +121,7 @@ impl<W: Write> Summed<W> {
     /// As [`Self::put`]. A few bytes whose number is known are stored at once, where copying any number of them costs
     /// a call: there are three fields for each series, after each scrape.
     fn put_field<const N: usize>(&mut self, field: [u8; N]) -> io::Result<()> {
-        match self.chunk.get_mut(self.used..).and_then(<[u8]>::split_first_chunk_mut) {
+        match self.room().split_first_chunk_mut() {
             Some((place, [_, ..])) => {
                 *place = field;
                 self.used += N;
@@ -128,21 +139,25 @@ impl<W: Write> Summed<W> {
         self.put_field(exponent.to_le_bytes())
     }
 
-    /// Writes the chunk, and `end` with it.
-    fn write(&mut self, end: &[u8]) -> io::Result<()> {
-        self.chunk.truncate(self.used);
-        self.chunk.extend_from_slice(end);
-        self.out.write_all(&self.chunk)?;
-        self.bytes += self.chunk.len() as u64;
-        self.chunk.resize(CHUNK_BYTES, 0);
+    fn sum_of_all(&self) -> u64 {
+        add(self.sum, self.chunk.get(..self.used).unwrap_or_default())
+    }
+
+    /// Writes what is in the chunk, and makes it empty.
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(self.chunk.get(..self.used).unwrap_or_default())?;
+        self.bytes += self.used as u64;
         self.used = 0;
         Ok(())
     }
 
     /// The last chunk goes with the line behind it.
     fn finish(mut self) -> io::Result<u64> {
-        let sum = add(self.sum, self.chunk.get(..self.used).unwrap_or_default());
-        self.write(last_line(sum).as_bytes())?;
+        let line = last_line(self.sum_of_all());
+        let room = self.chunk.get_mut(self.used..).unwrap_or_default();
+        room.iter_mut().zip(line.as_bytes()).for_each(|(to, from)| *to = *from);
+        self.used += line.len();
+        self.write()?;
         Ok(self.bytes)
     }
 }
@@ -279,7 +294,7 @@ pub(super) mod tests {
 
     pub(in crate::state) fn encoded(baseline: &Baseline, now: SystemTime) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(&snapshot(baseline), now, &mut bytes).unwrap();
+        encode(&snapshot(baseline), now, &mut Vec::new(), &mut bytes).unwrap();
         bytes
     }
 

@@ -262,7 +262,7 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
     let vars = |name: &str| (name == "MAX_PACKET_BYTES").then(|| "256".to_owned());
     let settings = Settings::from_vars("", vars).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let state = StateFile::new(&folder.path().join("state"));
+    let mut state = StateFile::new(&folder.path().join("state"));
     let mut converter = Converter::new(&settings, Start::FirstScrape);
     let mut engine = Engine::default();
     let (seen, owed, growth, sent) = Default::default();

@@ -218,7 +218,7 @@ fn check(steps: &[Step], mistake: Option<Mistake>) -> Result<(), TestCaseError> 
     });
     let settings = settings.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let state = StateFile::new(&folder.path().join("state"));
+    let mut state = StateFile::new(&folder.path().join("state"));
     let mut converter = Converter::new(&settings, Start::FirstScrape);
     let mut engine = Engine::default();
     let mut reference = Reference { mistake, ..Reference::default() };

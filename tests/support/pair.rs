@@ -78,7 +78,7 @@ impl Pair {
     pub(crate) fn restart(&mut self, settings: &Settings) {
         self.settings = settings.clone();
         let folder = tempfile::tempdir().unwrap();
-        let state = StateFile::new(&folder.path().join("state"));
+        let mut state = StateFile::new(&folder.path().join("state"));
         if let Some(snapshot) = self.fast.snapshot() {
             state.save(&snapshot, SystemTime::now()).unwrap();
         }

@@ -31,7 +31,7 @@ fn check_histograms(scrapes: &[[&str; 3]], expected: &[&str]) {
 /// The plugin ends with its state saved and starts again with these settings.
 fn restarted(mut converter: Converter, vars: &[(&str, &str)]) -> Converter {
     let folder = tempfile::tempdir().unwrap();
-    let state = StateFile::new(&folder.path().join("state"));
+    let mut state = StateFile::new(&folder.path().join("state"));
     state.save(&converter.snapshot().unwrap(), SystemTime::now()).unwrap();
     let mut converter = Converter::new(&settings(vars), Start::FirstScrape);
     converter.resume(state.load(SystemTime::now()).unwrap().unwrap());

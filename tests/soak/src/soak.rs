@@ -5,6 +5,7 @@ mod ends;
 mod faults;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -105,6 +106,8 @@ struct Part<'a> {
     /// The server is there and does not read.
     is_stalled: bool,
     disk: Disk,
+    /// A file whose room is not to be free while the disk is full.
+    held: Option<File>,
     /// The engine was gone since the last answer, so that scrapes may have failed which were never seen here.
     was_engine_gone: bool,
     /// Nothing has happened to the server or the process since the last answer.
@@ -125,7 +128,7 @@ struct Part<'a> {
     counted: Option<u64>,
     /// All of a huge scrape was owed once.
     is_warm: bool,
-    /// Scrapes of this process, and since a huge one.
+    /// Scrapes of this process, and since a huge one or a full disk.
     scrapes: u64,
     calm: u64,
     /// Scrapes that are still to be huge.
@@ -182,6 +185,7 @@ impl Soak {
             phase: Phase::Scraping,
             is_stalled: false,
             disk: Disk::HasRoom,
+            held: None,
             was_engine_gone: false,
             is_clean: false,
             unclean_until: now,
@@ -339,7 +343,8 @@ impl Part<'_> {
         tally.complete += u64::from(self.last == Last::Counted);
         tally.series_max = tally.series_max.max(law.series());
         self.scrapes += 1;
-        self.calm += 1;
+        // Without room for a state no file of one is open.
+        self.calm = if self.disk == Disk::HasRoom { self.calm + 1 } else { 0 };
         if let (Last::Counted, Some(counted)) = (self.last, &mut self.counted) {
             *counted += 1;
         }

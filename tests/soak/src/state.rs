@@ -1,6 +1,6 @@
 //! The plugin's saved state, and what may happen to it: it is torn, it is of another time, its disk is full.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -72,7 +72,7 @@ pub(crate) fn tear(random: &mut Random) -> Result<bool, Error> {
 
 /// Saves it again as a process would have whose clock was wrong by so much; says whether there was one.
 pub(crate) fn date(time: SystemTime) -> Result<bool, Error> {
-    let file = StateFile::new(Path::new(PATH));
+    let mut file = StateFile::new(Path::new(PATH));
     let wrong = |error: &dyn std::fmt::Display| Error::Wrong(format!("cannot date the state: {error}"));
     let Some(baseline) = file.load(SystemTime::now()).map_err(|error| wrong(&error))? else {
         return Ok(false);
@@ -92,12 +92,17 @@ pub(crate) fn tomorrow() -> SystemTime {
     SystemTime::now() + AGE_MAX
 }
 
-/// From now on there is no room for a byte more, nor for the next save: what that would be written over goes, too.
-pub(crate) fn fill() -> Result<(), Error> {
-    let _ = fs::remove_file(format!("{PATH}.new"));
+/// From now on there is no room for a byte more, nor for the next save: what that would be written over goes, too. The
+/// plugin has that file open, and its room would be there again when it is closed; so it is held as long as there is
+/// to be none.
+pub(crate) fn fill() -> Result<Option<File>, Error> {
+    let new = format!("{PATH}.new");
+    let held = File::open(&new).ok();
+    let _ = fs::remove_file(new);
     let disk = rustix::fs::statvfs(FOLDER).map_err(|error| Error::io("look at the disk")(error.into()))?;
     // A size of nothing would be none at all.
-    resize((disk.f_blocks - disk.f_bfree).max(1) * disk.f_frsize)
+    resize((disk.f_blocks - disk.f_bfree).max(1) * disk.f_frsize)?;
+    Ok(held)
 }
 
 pub(crate) fn free() -> Result<(), Error> {

@@ -16,7 +16,8 @@ use crate::stretch::Stretch;
 pub(super) const DELIVERY_TIME_MAX: Duration = Duration::from_millis(400);
 /// How often memory and descriptors are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// Scrapes behind a huge one after which its memory should have been given back.
+/// Scrapes behind a huge one after which its memory should have been given back, and behind a full disk after which
+/// the files of the state are open again.
 const CALM_SCRAPES: u64 = 100;
 
 impl Part<'_> {

@@ -131,7 +131,7 @@ impl Part<'_> {
                 self.in_ms(STALLED_MS, Timer::ServerReads);
             }
             Fault::DiskFull => {
-                state::fill()?;
+                self.held = state::fill()?;
                 self.disk = Disk::IsFull;
                 self.in_ms(FULL_MS, Timer::DiskIsFreed);
             }
@@ -171,7 +171,7 @@ impl Part<'_> {
                 Ok(())
             }
             Timer::DiskIsFreed => {
-                self.disk = Disk::WasFull;
+                (self.disk, self.held) = (Disk::WasFull, None);
                 state::free()
             }
             // It is stopped or told to end already.
