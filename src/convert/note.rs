@@ -19,8 +19,6 @@ pub(super) enum Known {
     Counter,
 }
 
-/// The first code that is no gauge's.
-const OTHERS: u8 = 3;
 const COMMENT: u8 = 14;
 const TYPE: u8 = 15;
 const ROLE_MASK: u8 = 15;
@@ -52,11 +50,9 @@ pub(super) enum Plainness {
     CleanedWholeBound,
 }
 
-/// By their codes, which are their places in the declaration; the gauges' first.
+/// By their codes, which are their places in the declaration; the gauges' last. A series that was saved has no note, which
+/// is the first one's.
 const ROLES: [Role; 10] = [
-    Role::Untyped,
-    Role::Gauge,
-    Role::SummaryQuantile,
     Role::Counter,
     Role::HistogramBucket,
     Role::HistogramCount,
@@ -64,7 +60,11 @@ const ROLES: [Role; 10] = [
     Role::SummaryCount,
     Role::SummarySum,
     Role::Created,
+    Role::Untyped,
+    Role::Gauge,
+    Role::SummaryQuantile,
 ];
+const FIRST_GAUGE: u8 = Role::Untyped as u8;
 
 impl Note {
     pub(super) const COMMENT: Self = Self(COMMENT);
@@ -104,7 +104,7 @@ impl Note {
             COMMENT => Known::Comment,
             TYPE => Known::Type,
             _ if self.0 & (PLAIN | IGNORED) == IGNORED => Known::Ignored,
-            ..OTHERS => Known::Gauge,
+            FIRST_GAUGE.. => Known::Gauge,
             _ => Known::Counter,
         }
     }

@@ -52,12 +52,6 @@ const SUFFIXES: [&str; 8] = ["bucket", "count", "sum", "total", "created", "gcou
 /// What a sample is within its family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// A value without a declared type.
-    Untyped,
-    /// The value of a gauge.
-    Gauge,
-    /// `x{quantile=""}` of a summary.
-    SummaryQuantile,
     /// The value of a counter.
     Counter,
     /// `x_bucket` of a histogram: cumulative over `le`.
@@ -72,6 +66,12 @@ pub enum Role {
     SummarySum,
     /// OpenMetrics' `x_created`: when a series began, a time and no measurement.
     Created,
+    /// A value without a declared type.
+    Untyped,
+    /// The value of a gauge.
+    Gauge,
+    /// `x{quantile=""}` of a summary.
+    SummaryQuantile,
 }
 
 impl Role {
