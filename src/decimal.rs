@@ -12,6 +12,8 @@ use crate::wide::{self, Pen};
 
 /// The most digits of a mantissa.
 const DIGITS_MAX: usize = 18;
+/// Room for them in words.
+const DIGITS_BYTES: usize = DIGITS_MAX.next_multiple_of(wide::WORD);
 /// The largest mantissa: 18 digits.
 const MANTISSA_MAX: i128 = 999_999_999_999_999_999;
 /// Powers of ten that align two mantissas without leaving `i128`.
@@ -179,13 +181,19 @@ impl Decimal {
                 b'+' => (false, 1),
                 _ => (false, 0),
             };
-            let (power, count) = few_digits(text.get(bytes + 1 + sign..)?);
-            if !(1..=2).contains(&count) {
-                return None;
+            bytes += 1 + sign;
+            let digit =
+                |at: usize| text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10);
+            let mut power = digit(bytes)?;
+            bytes += 1;
+            if let Some(second) = digit(bytes) {
+                power = 10 * power + second;
+                bytes += 1;
+                if digit(bytes).is_some() {
+                    return None;
+                }
             }
-            let power = i16::try_from(power).ok()?;
-            exponent += if is_small { -power } else { power };
-            bytes += 1 + sign + count;
+            exponent += if is_small { -i16::from(power) } else { i16::from(power) };
         }
         let Self { mantissa, exponent } = Self::short(mantissa, exponent);
         Some(Leading {
@@ -393,7 +401,7 @@ impl Decimal {
     #[inline]
     pub(crate) fn write_with(self, pen: &mut Pen<'_>) {
         match u32::try_from(self.mantissa) {
-            Ok(mantissa) if self.exponent == 0 && mantissa < 100_000_000 => {
+            Ok(mantissa) if self.exponent == 0 && u64::from(mantissa) < wide::EIGHT_DIGITS => {
                 let (word, count) = wide::digits(mantissa);
                 pen.word(word, count);
             }
@@ -403,42 +411,40 @@ impl Decimal {
 
     #[inline(never)]
     fn write_long_with(self, pen: &mut Pen<'_>) {
-        let (digits, count) = self.digits();
-        let digits = digits.get(digits.len() - count..).unwrap_or_default();
+        let (text, end) = self.digits();
+        let count = self.mantissa.unsigned_abs().checked_ilog10().map_or(1, |last| last as usize + 1);
+        let begin = end - count;
         if self.is_negative() {
             pen.byte(b'-');
         }
         let zeros = usize::from(self.exponent.unsigned_abs()).min(TEXT_BYTES_MAX);
         if self.exponent >= 0 {
-            pen.text_of(digits);
+            pen.part(&text, begin, end);
             (0..zeros).for_each(|_| pen.byte(b'0'));
-        } else if let Some((whole, fraction)) = digits.split_at_checked(count.saturating_sub(zeros))
-            && !whole.is_empty()
-        {
-            pen.text_of(whole);
+        } else if count > zeros {
+            pen.part(&text, begin, end - zeros);
             pen.byte(b'.');
-            pen.text_of(fraction);
+            pen.part(&text, end - zeros, end);
         } else {
             pen.text_of(b"0.");
             (count..zeros).for_each(|_| pen.byte(b'0'));
-            pen.text_of(digits);
+            pen.part(&text, begin, end);
         }
     }
 
-    /// The digits of the mantissa, at the end of the array, and how many they are.
-    fn digits(self) -> ([u8; 20], usize) {
-        let mut digits = [0_u8; 20];
+    /// The digits of the mantissa, and where they end. A step behind them is there, so that it can be read.
+    fn digits(self) -> ([u8; DIGITS_BYTES + wide::STEP], usize) {
+        let mut text = [0; DIGITS_BYTES + wide::STEP];
         let mut rest = self.mantissa.unsigned_abs();
-        let mut count = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-            rest /= 10;
-            count += 1;
+        for word in text.as_chunks_mut().0.iter_mut().take(DIGITS_BYTES / wide::WORD).rev() {
+            let eight = u32::try_from(rest % wide::EIGHT_DIGITS).unwrap_or(0);
+            *word = wide::eight_digits(eight).to_le_bytes();
+            rest /= wide::EIGHT_DIGITS;
             if rest == 0 {
                 break;
             }
         }
-        (digits, count)
+        (text, DIGITS_BYTES)
     }
 
     /// Appends plain decimal text: no exponent, no leading `+`, no more digits than needed.

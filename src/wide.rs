@@ -109,18 +109,33 @@ pub(crate) fn number(word: u64, count: usize) -> u64 {
     (fours & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 * 4_294_967_296 + 1) >> 32
 }
 
-/// The digits of a number below 10^8, as a word, and how many they are.
+/// Numbers below this one have eight digits at most.
+pub(crate) const EIGHT_DIGITS: u64 = 100_000_000;
+
+/// The digits of a number below [`EIGHT_DIGITS`], as a word, and how many they are.
 #[inline]
 pub(crate) fn digits(number: u32) -> (u64, usize) {
+    let all = places(number);
+    let zeros = (all.trailing_zeros() as usize / 8).min(WORD - 1);
+    ((all | (0x30 * ONES)) >> (8 * zeros), WORD - zeros)
+}
+
+/// The digits of a number below [`EIGHT_DIGITS`] with zeros before them, as a word.
+#[inline]
+pub(crate) fn eight_digits(number: u32) -> u64 {
+    places(number) | (0x30 * ONES)
+}
+
+/// What stands at each of eight places of a number: a byte each, from the highest place on.
+#[inline]
+fn places(number: u32) -> u64 {
     // Eight, fours, pairs and digits: each step splits every part in two.
     let (high, low) = (u64::from(number / 10_000), u64::from(number % 10_000));
     let fours = high | (low << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
     let pairs = hundreds | ((fours - 100 * hundreds) << 16);
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    let all = tens | ((pairs - 10 * tens) << 8);
-    let zeros = (all.trailing_zeros() as usize / 8).min(WORD - 1);
-    ((all | (0x30 * ONES)) >> (8 * zeros), WORD - zeros)
+    tens | ((pairs - 10 * tens) << 8)
 }
 
 /// The bytes of the step at `at`, in which the text ends. They are returned in a register, as the usual step is read into
@@ -385,6 +400,7 @@ mod tests {
         let check = |number: u32| {
             let (word, count) = digits(number);
             assert_eq!(&word.to_le_bytes()[..count], number.to_string().as_bytes());
+            assert_eq!(eight_digits(number).to_le_bytes(), format!("{number:08}").as_bytes());
         };
         (0..100_000).for_each(check);
         (0..100_000_000).step_by(9_973).for_each(check);
