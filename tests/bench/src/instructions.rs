@@ -16,10 +16,10 @@ use crate::ours::Ours;
 /// The most instructions a sample may take: what is reached, and a little more. They may only be lowered;
 /// 330 for a warm scrape are known to be within reach.
 const INSTRUCTIONS_PER_SAMPLE_MAX: [(Contestant, usize); 4] = [
-    (Contestant::Warm, 340),
-    (Contestant::Churn, 790),
-    (Contestant::Shuffled, 1_480),
-    (Contestant::First, 1_690),
+    (Contestant::Warm, 335),
+    (Contestant::Churn, 720),
+    (Contestant::Shuffled, 1_400),
+    (Contestant::First, 1_580),
 ];
 
 /// What is scraped.
