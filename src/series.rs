@@ -118,9 +118,14 @@ impl Series {
     /// What is known of every cumulative series.
     pub fn records(&self) -> impl Iterator<Item = Record> {
         let cumulative = self.known_lines().enumerate().filter(|(_, line)| line.is(CUMULATIVE));
-        cumulative.map(|(place, line)| {
-            let identity = self.identity(place);
-            Record { identity, seen: self.value(identity, line.seen) }
+        // Buckets of one histogram, and all that never happened, have the same value, which is read once.
+        let mut before = (Seen::UNKNOWN, None);
+        cumulative.map(move |(place, line)| {
+            let (identity, seen) = (self.identity(place), line.seen);
+            if seen == Seen::WIDE || seen != before.0 {
+                before = (seen, self.value(identity, seen));
+            }
+            Record { identity, seen: before.1 }
         })
     }
 

@@ -236,6 +236,16 @@ fn a_series_missing_beside_a_malformed_line_is_not_forgotten() {
 }
 
 #[test]
+fn each_record_has_the_value_of_its_own_series() {
+    let wide = ["999999999999999998", "999999999999999999"];
+    let values = ["0", "0", "?", "?", wide[0], wide[1], wide[1], "7.5", "7.5", "0"];
+    let seen = values.map(|text| Number::parse(text).and_then(Number::finite));
+    let mut series = Series::default();
+    (1..).zip(seen).for_each(|(identity, seen)| series.resume(Record { identity, seen }));
+    assert_eq!(series.records().map(|record| record.seen).collect::<Vec<_>>(), seen);
+}
+
+#[test]
 fn numbers_that_need_more_room_are_exact_too() {
     check(
         &["999999999999999990", "999999999999999999", "3e22", "4e22", "5e299"],
