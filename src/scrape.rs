@@ -117,7 +117,7 @@ impl Scraper {
 /// amid the answer included, nothing is kept.
 async fn over_unix(
     socket: &Path,
-    request: &Get,
+    request: &mut Get,
     kept: &mut Option<Connection>,
     piece: impl FnMut(&[u8]),
 ) -> Result<(), ScrapeError> {

@@ -2,13 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
 
 use http_types::{Method, Request, Url};
-use smol::io::{
-    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Chain,
-    Cursor,
-};
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::framing::{Body, Framing};
 use super::head::{HeadError, header, length, read_head};
@@ -48,11 +44,18 @@ impl From<io::Error> for GetError {
 /// Of any kind, so that what reads it is compiled once.
 type Stream<'a> = &'a mut (dyn AsyncRead + Unpin);
 
+/// What is read of a body at once. With each read an engine is woken, because its socket has room again, and may take
+/// the processor; so a quarter of its answer is better than less. More is memory that is kept.
+const PIECE_BYTES: usize = 12 * 1024;
+
 /// The body of a response, as it comes.
 pub struct Pieces<'a> {
-    body: BufReader<Body<Chain<Cursor<Vec<u8>>, Stream<'a>>>>,
-    /// The length of the piece that was handed out last.
-    used: usize,
+    stream: Stream<'a>,
+    /// What came along with the head, first; then memory to read into.
+    buffer: &'a mut Vec<u8>,
+    /// How much came along.
+    ahead: usize,
+    body: Body,
     /// The server goes on with this connection.
     stays_open: bool,
 }
@@ -60,20 +63,26 @@ pub struct Pieces<'a> {
 impl Pieces<'_> {
     /// The next piece; empty at the end, which is an error if the body was cut short.
     pub async fn next(&mut self) -> io::Result<&[u8]> {
-        Pin::new(&mut self.body).consume(self.used);
-        let piece = self.body.fill_buf().await?;
-        self.used = piece.len();
-        Ok(piece)
+        let mut taken = 0;
+        while taken == 0 && !self.body.has_ended() {
+            let count = match std::mem::take(&mut self.ahead) {
+                0 => self.stream.read(self.buffer).await?,
+                ahead => ahead,
+            };
+            if count == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut short"));
+            }
+            // It may be framing alone.
+            taken = self.body.take_out(self.buffer.get_mut(..count).unwrap_or_default())?;
+        }
+        Ok(self.buffer.get(..taken).unwrap_or_default())
     }
 
     /// Whether another request can be sent over the same connection: all of the body was handed out, nothing came behind
     /// it, and the server does not close.
     #[must_use]
     pub fn leave_connection_usable(&self) -> bool {
-        let body = self.body.get_ref();
-        let (surplus, _) = body.inner().get_ref();
-        let is_used_up = surplus.position() == surplus.get_ref().len() as u64;
-        self.stays_open && is_used_up && body.has_ended_cleanly()
+        self.stays_open && self.ahead == 0 && self.body.has_ended_cleanly()
     }
 }
 
@@ -88,7 +97,11 @@ pub enum Persistence {
 
 /// A request for one URL as it is sent: encoded once, for any number of scrapes.
 #[derive(Debug)]
-pub struct Get(Vec<u8>);
+pub struct Get {
+    request: Vec<u8>,
+    /// Memory to read answers into.
+    buffer: Vec<u8>,
+}
 
 impl Get {
     /// The request for `url`.
@@ -105,29 +118,30 @@ impl Get {
         request.insert_header("Accept-Encoding", "identity");
         let mut bytes = Vec::new();
         async_h1::client::Encoder::new(request).read_to_end(&mut bytes).await?;
-        Ok(Self(bytes))
+        Ok(Self { request: bytes, buffer: Vec::new() })
     }
 
     /// Sends it and reads the head of the response.
     ///
     /// # Errors
     /// The connection failed, or the response is not what this client accepts.
-    pub async fn send<'a, S>(&self, stream: &'a mut S) -> Result<Pieces<'a>, GetError>
+    pub async fn send<'a, S>(&'a mut self, stream: &'a mut S) -> Result<Pieces<'a>, GetError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        stream.write_all(&self.0).await.map_err(GetError::Unanswered)?;
-        response(stream).await
+        stream.write_all(&self.request).await.map_err(GetError::Unanswered)?;
+        response(stream, &mut self.buffer).await
     }
 }
 
-async fn response(mut stream: Stream<'_>) -> Result<Pieces<'_>, GetError> {
-    let mut surplus = Vec::new();
-    let head = read_head(&mut stream, &mut surplus).await;
-    let head = head.map_err(|error| head_error(error, surplus.is_empty()))?;
+async fn response<'a>(stream: Stream<'a>, buffer: &'a mut Vec<u8>) -> Result<Pieces<'a>, GetError> {
+    buffer.clear();
+    let head = read_head(stream, buffer).await;
+    let head = head.map_err(|error| head_error(error, buffer.is_empty()))?;
     let (framing, stays_open) = (framing(&head)?, stays_open(&head));
-    let body = Body::new(Cursor::new(surplus).chain(stream), framing);
-    Ok(Pieces { body: BufReader::new(body), used: 0, stays_open })
+    let ahead = buffer.len();
+    buffer.resize(PIECE_BYTES.max(ahead), 0);
+    Ok(Pieces { stream, buffer, ahead, body: Body::new(framing), stays_open })
 }
 
 /// Whether the server goes on with the connection behind this answer (RFC 9112, 9.3). Of HTTP/1.0 none is expected to.

@@ -7,10 +7,6 @@
 //! follow every byte, and has then done its work; and each of its answers costs 20 us and new memory from the kernel.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use smol::io::AsyncRead;
 
 /// More digits than a chunk that fits the memory needs.
 const SIZE_DIGITS_MAX: u32 = 8;
@@ -50,25 +46,24 @@ enum State {
     Beyond,
 }
 
-/// A reader of a body without its framing, which ends where a whole body does.
+/// A body with its framing, of which piece after piece comes.
 #[derive(Debug)]
-pub(super) struct Body<R> {
-    inner: R,
+pub(super) struct Body {
     state: State,
 }
 
-impl<R> Body<R> {
-    pub(super) fn new(inner: R, framing: Framing) -> Self {
+impl Body {
+    pub(super) fn new(framing: Framing) -> Self {
         let state = match framing {
             Framing::Chunked => State::Size { size: 0, digits: 0 },
             Framing::Length(left) => State::Plain { left },
         };
-        Self { inner, state }
+        Self { state }
     }
 
-    /// What the body is read from.
-    pub(super) fn inner(&self) -> &R {
-        &self.inner
+    /// Whether all of it came.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state, State::End | State::Beyond | State::Plain { left: 0 })
     }
 
     /// Whether the body has ended, and nothing came along behind it.
@@ -76,8 +71,8 @@ impl<R> Body<R> {
         matches!(self.state, State::End | State::Plain { left: 0 })
     }
 
-    /// Moves what is the body's to the beginning of these bytes; returns how much that is.
-    fn take_out(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+    /// Moves what is the body's to the beginning of these bytes, the next that came; returns how much that is.
+    pub(super) fn take_out(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         if let State::Plain { left } = &mut self.state {
             *left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
                 io::Error::new(io::ErrorKind::InvalidData, "the body is longer than the answer says")
@@ -128,75 +123,25 @@ fn broken(place: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("malformed chunked body at {place}"))
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Body<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        loop {
-            if matches!(this.state, State::End | State::Beyond | State::Plain { left: 0 }) {
-                return Poll::Ready(Ok(0));
-            }
-            let count = match Pin::new(&mut this.inner).poll_read(context, buffer) {
-                Poll::Ready(Ok(0)) => {
-                    let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the body was cut short");
-                    return Poll::Ready(Err(cut));
-                }
-                Poll::Ready(Ok(count)) => count,
-                other => return other,
-            };
-            match this.take_out(buffer.get_mut(..count).unwrap_or_default()) {
-                // Framing alone: returning 0 would say that the stream has ended.
-                Ok(0) => {}
-                taken => return Poll::Ready(taken),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use smol::io::AsyncReadExt;
-
     use super::*;
-
-    /// Gives one piece a read.
-    struct Pieces(Vec<Vec<u8>>);
-
-    impl AsyncRead for Pieces {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buffer: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            if self.0.is_empty() {
-                return Poll::Ready(Ok(0));
-            }
-            let piece = self.0.remove(0);
-            buffer[..piece.len()].copy_from_slice(&piece);
-            Poll::Ready(Ok(piece.len()))
-        }
-    }
 
     fn read(pieces: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
         read_framed(Framing::Chunked, pieces)
     }
 
+    /// The body, in pieces as it was cut.
     fn read_framed(framing: Framing, pieces: &[&[u8]]) -> io::Result<Vec<Vec<u8>>> {
-        let pieces = Pieces(pieces.iter().map(|piece| piece.to_vec()).collect());
-        let mut body = Body::new(pieces, framing);
-        smol::block_on(async {
-            let mut reads = Vec::new();
-            let mut buffer = [0; 64];
-            loop {
-                match body.read(&mut buffer).await? {
-                    0 => return Ok(reads),
-                    count => reads.push(buffer[..count].to_vec()),
-                }
-            }
-        })
+        let mut body = Body::new(framing);
+        let mut parts = Vec::new();
+        for piece in pieces {
+            let mut piece = piece.to_vec();
+            let bytes = body.take_out(&mut piece)?;
+            piece.truncate(bytes);
+            parts.push(piece);
+        }
+        if body.has_ended() { Ok(parts) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     #[test]

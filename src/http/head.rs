@@ -26,7 +26,7 @@ pub(super) enum HeadError {
 /// Reads until `buffer` holds a whole head and returns that head, empty line included. What the peer
 /// sent beyond it stays in `buffer`.
 pub(super) async fn read_head(
-    stream: &mut (impl AsyncRead + Unpin),
+    stream: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut Vec<u8>,
 ) -> Result<String, HeadError> {
     loop {
@@ -54,7 +54,7 @@ pub(super) async fn read_head(
 
 /// Appends what one read gives; 0 at the end of the stream.
 pub(super) async fn read_more(
-    stream: &mut (impl AsyncRead + Unpin),
+    stream: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<usize> {
     let mut piece = [0; READ_BYTES];

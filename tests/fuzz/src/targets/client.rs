@@ -27,7 +27,7 @@ pub fn client(input: &[u8]) {
 /// The body, and whether the connection can be used again.
 async fn got(peer: &mut Peer) -> Result<(Vec<u8>, bool), GetError> {
     let mut body = Vec::new();
-    let get = Get::new("http://localhost/metrics", "text/plain", Persistence::KeepAlive).await?;
+    let mut get = Get::new("http://localhost/metrics", "text/plain", Persistence::KeepAlive).await?;
     let mut pieces = get.send(peer).await?;
     loop {
         match pieces.next().await? {
