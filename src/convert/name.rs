@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::key::Label;
+use super::note::ROLES;
 use crate::exposition::{Role, sketch};
 use crate::wide::{Pen, Short};
 
@@ -38,22 +39,38 @@ pub(super) fn namespace(prefix: &str) -> String {
     if word.is_empty() { "label".to_owned() } else { word }
 }
 
-/// What ends a name in Prometheus, and what in Datadog, where a colon follows: `x_total` of a counter becomes
-/// `x.count`, `x_bucket` of a histogram `x.bucket`, and so on.
-#[inline]
-fn endings(role: Role) -> (&'static Short, &'static Short) {
-    const NOTHING: Short = Short::new("");
-    const END: Short = Short::new(":");
-    const COUNT: Short = Short::new(".count:");
-    const SUM: Short = Short::new(".sum:");
-    match role {
-        Role::Gauge | Role::Untyped | Role::Created => (&NOTHING, &END),
-        Role::Counter => (&const { Short::new("_total") }, &COUNT),
-        Role::HistogramBucket => (&const { Short::new("_bucket") }, &const { Short::new(".bucket:") }),
-        Role::HistogramCount | Role::SummaryCount => (&const { Short::new("_count") }, &COUNT),
-        Role::HistogramSum | Role::SummarySum => (&const { Short::new("_sum") }, &SUM),
-        Role::SummaryQuantile => (&NOTHING, &const { Short::new(".quantile:") }),
+/// What ends a name in Prometheus, and what in Datadog, where a colon follows.
+type Endings = (Short, Short);
+
+/// `x_total` of a counter becomes `x.count`, `x_bucket` of a histogram `x.bucket`, and so on.
+const fn endings_of(role: Role) -> Endings {
+    let (prometheus, datadog) = match role {
+        Role::Gauge | Role::Untyped | Role::Created => ("", ":"),
+        Role::Counter => ("_total", ".count:"),
+        Role::HistogramBucket => ("_bucket", ".bucket:"),
+        Role::HistogramCount | Role::SummaryCount => ("_count", ".count:"),
+        Role::HistogramSum | Role::SummarySum => ("_sum", ".sum:"),
+        Role::SummaryQuantile => ("", ".quantile:"),
+    };
+    (Short::new(prometheus), Short::new(datadog))
+}
+
+/// Those of every role, by its place among [`ROLES`].
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const ENDINGS: [Endings; ROLES.len()] = {
+    let mut endings = [endings_of(Role::Untyped); ROLES.len()];
+    let mut at = 0;
+    while at < ROLES.len() {
+        endings[at] = endings_of(ROLES[at]);
+        at += 1;
     }
+    endings
+};
+
+#[inline]
+fn endings(role: Role) -> &'static Endings {
+    let [first, ..] = &ENDINGS;
+    ENDINGS.get(role as usize).unwrap_or(first)
 }
 
 /// A name as Datadog has it.
@@ -69,7 +86,9 @@ pub(super) fn datadog_name(name: &str, role: Role) -> Cow<'_, str> {
 #[inline]
 pub(super) fn end_name(role: Role, pen: &mut Pen<'_>) {
     let (prometheus, datadog) = endings(role);
-    pen.take_back_end(prometheus);
+    if !prometheus.text().is_empty() {
+        pen.take_back_end(prometheus);
+    }
     pen.short(datadog);
 }
 

@@ -52,7 +52,7 @@ pub(super) enum Plainness {
 
 /// By their codes, which are their places in the declaration; the gauges' last. A series that was saved has no note, which
 /// is the first one's.
-const ROLES: [Role; 10] = [
+pub(super) const ROLES: [Role; 10] = [
     Role::Counter,
     Role::HistogramBucket,
     Role::HistogramCount,
