@@ -195,12 +195,17 @@ impl Law {
         })
     }
 
+    /// No less arrived than was due.
+    pub(crate) fn check_arrived(&self) -> Result<(), Wrong> {
+        self.check(|number, entry| {
+            entry.received < entry.due - self.lost.get(&number).copied().unwrap_or_default()
+        })
+    }
+
     /// Everything that was due has arrived, once, and of each gauge the last value.
     pub(crate) fn check_settled(&mut self) -> Result<(), Wrong> {
         self.check_due()?;
-        self.check(|number, entry| {
-            entry.received < entry.due - self.lost.get(&number).copied().unwrap_or_default()
-        })?;
+        self.check_arrived()?;
         for number in self.twice.drain().chain(self.lost.drain()).map(|(number, _)| number) {
             if let Some(entry) = self.entries.get_mut(number) {
                 self.missed += u64::from(entry.received < entry.due);

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bench::Error;
@@ -21,7 +22,7 @@ use crate::law::Law;
 use crate::number::Amount;
 use crate::plugin::{Plugin, SCRAPE_TIMEOUT};
 use crate::reader::{Line, Reader};
-use crate::server::{Packet, Server};
+use crate::server::{Packet, Server, Transport};
 use crate::state;
 use crate::stretch::Stretch;
 use crate::tally::Tally;
@@ -35,6 +36,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 /// How much of what happened is told with a failure.
 const DIARY_LINES_MAX: usize = 60;
+/// How long what was sent over TCP may be on its way: the kernel hands it over when it is given a processor, and the
+/// plugin may ask for the next scrape before that.
+const ARRIVAL_TIME_MAX: Duration = Duration::from_millis(50);
 /// How long behind an answer its delivery may be disturbed, in microseconds.
 const AMID_US_MAX: usize = 300;
 
@@ -295,9 +299,25 @@ impl Part<'_> {
         server.read(&mut |packet| soak.take(packet, counted))
     }
 
+    /// Takes what has arrived, or is about to.
+    fn receive_all(&mut self) -> Result<(), Error> {
+        self.receive()?;
+        let end = Instant::now() + ARRIVAL_TIME_MAX;
+        while self.stretch.transport == Transport::Tcp
+            && self.is_clean
+            && self.last == Last::Counted
+            && Instant::now() < end
+            && self.soak.law.check_arrived().is_err()
+        {
+            thread::sleep(Duration::from_millis(1));
+            self.receive()?;
+        }
+        Ok(())
+    }
+
     /// The plugin asks for a scrape: what it sent before has arrived, and its state is saved.
     fn scrape(&mut self, scrape: UnixStream) -> Result<(), Error> {
-        self.receive()?;
+        self.receive_all()?;
         self.heard = Instant::now();
         let is_settled = self.check()?;
         self.note_state()?;
