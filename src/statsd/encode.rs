@@ -224,8 +224,7 @@ fn push_value(value: Decimal, kind: Kind, out: &mut Text) {
 /// How much a counter's line, which the encoder wrote, adds to what the server has.
 #[must_use]
 pub fn counted(line: &[u8]) -> Option<Decimal> {
-    let (_, rest) = line.split_at_checked(memchr::memchr(b':', line)? + 1)?;
-    let (value, _) = rest.split_at_checked(memchr::memchr(b'|', rest)?)?;
+    let (_, value, _) = rate::parts(line)?;
     Decimal::written(value)
 }
 

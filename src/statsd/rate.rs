@@ -45,6 +45,13 @@ fn rate(observations: NonZeroU32) -> f64 {
     rate
 }
 
+/// The parts of a line that the encoder wrote: the name with its colon, the value, and what stands behind it.
+pub(super) fn parts(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (name, rest) = line.split_at_checked(memchr::memchr(b':', line)? + 1)?;
+    let (value, rest) = rest.split_at_checked(memchr::memchr(b'|', rest)?)?;
+    Some((name, value, rest))
+}
+
 /// A line of a distribution, taken apart to be written with another value or rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DistributionLine<'a> {
@@ -61,8 +68,7 @@ impl<'a> DistributionLine<'a> {
     /// Takes a line apart that the encoder wrote; `None` if it is not one of a distribution.
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
-        let (name, rest) = line.split_at_checked(memchr::memchr(b':', line)? + 1)?;
-        let (value, rest) = rest.split_at_checked(memchr::memchr(b'|', rest)?)?;
+        let (name, value, rest) = parts(line)?;
         let behind = rest.strip_prefix(b"|d")?;
         let (rate, tags) = match behind {
             [b'|', b'@', rest @ ..] => rest.split_at_checked(memchr::memchr2(b'|', b'\n', rest)?)?,
