@@ -14,7 +14,7 @@ impl Series {
         let seen = Seen::written(value, written);
         if place == Place::New && seen != Seen::WIDE && self.debts.is_empty() {
             self.add(line, seen, 0);
-            return if self.was_absent() { value } else { Decimal::ZERO };
+            return self.growth_of_new(value);
         }
         let growth = self.growth(place, line.identity, value);
         if seen == Seen::WIDE {
@@ -65,10 +65,15 @@ impl Series {
             (_, Some(known)) => {
                 self.value(identity, known.seen).map_or(Decimal::ZERO, |before| grown(value, before))
             }
-            // It was zero.
-            (_, None) if self.was_absent() => value,
-            (_, None) => Decimal::ZERO,
+            (_, None) => self.growth_of_new(value),
         }
+    }
+
+    /// What a series grew by that is not known.
+    #[inline]
+    fn growth_of_new(&self, value: Decimal) -> Decimal {
+        // One that was absent was zero.
+        if self.was_absent() { value } else { Decimal::ZERO }
     }
 
     /// Whether a series that is not known was absent before. If not, its value is where counting begins.
