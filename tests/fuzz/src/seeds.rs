@@ -15,7 +15,7 @@ const SEED_BYTES_MAX: usize = 3000;
 /// The longest line of one that is hostile.
 const HOSTILE_BYTES_MAX: usize = 200;
 
-const ANSWERS: [&str; 10] = [
+const ANSWERS: [&str; 11] = [
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n\
      5\r\na 1\nb\r\n3\r\n 2\n\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\na 1\nb 2\n",
@@ -27,6 +27,7 @@ const ANSWERS: [&str; 10] = [
     "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\nA:\r\n b\r\n\r\na 1\n",
     "HTTP/1.1 200 OK\r\nConnection: keep-alive, Close\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na 1\n\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 O\tK\r\nContent-Length:\t0\t\r\n\r\n",
 ];
 
 const REQUESTS: [&str; 7] = [

@@ -38,8 +38,7 @@ impl Head {
         let mut lines = lines.into_iter().map(|line| String::from_utf8(line.to_vec()).ok());
         let first = lines.next()??;
         let fields = lines.map(|line| field(&line?)).collect::<Option<_>>()?;
-        let is_visible = first.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        is_visible.then(|| Self { words: first.split(' ').map(str::to_owned).collect(), fields })
+        is_text(&first).then(|| Self { words: first.split(' ').map(str::to_owned).collect(), fields })
     }
 
     /// The values of the fields with this name.
@@ -52,9 +51,14 @@ impl Head {
 fn field(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once(':')?;
     let is_token = !name.is_empty() && name.bytes().all(is_token);
-    let is_text = value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
+    let is_whole = is_token && is_text(value);
     let value = value.trim_matches([' ', '\t']);
-    (is_token && is_text).then(|| (name.to_ascii_lowercase(), value.to_owned()))
+    is_whole.then(|| (name.to_ascii_lowercase(), value.to_owned()))
+}
+
+/// What a value, and the reason behind a status, may hold (RFC 9112, 4; RFC 9110, 5.5).
+fn is_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
 }
 
 pub(super) fn is_token(byte: u8) -> bool {
