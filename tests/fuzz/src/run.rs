@@ -30,6 +30,8 @@ const INPUT_TIME_MAX_S: u32 = 10;
 const MEMORY_MB_MAX: u32 = 2048;
 /// The longest input that is kept.
 const KEPT_BYTES_MAX: usize = 1024;
+/// How much of a log an error repeats: where a run was on another machine, nothing else of it is left.
+const REPEATED_LINES_MAX: usize = 60;
 
 /// What a run reached.
 #[derive(Debug)]
@@ -125,12 +127,19 @@ fn libfuzzer(name: &'static str, into: &Path, from: &[&Path], options: &[String]
         return Ok(String::from_utf8_lossy(&text).into_owned());
     }
     let problem = format!(
-        "{name}: {status}; {} says why, and `cargo run --package fuzzing -- replay {name} FILE` shows it again with the file \
-         in {}",
+        "{name}: {status}\n{}\n{} has all of it, and `cargo run --package fuzzing -- replay {name} FILE` shows it again \
+         with the file in {}",
+        end(&String::from_utf8_lossy(&text)),
         log.display(),
         folder("artifacts", name).display()
     );
     Err(Error::Failed(problem))
+}
+
+/// The end of what a log says, without the lines that count and those of stacks.
+fn end(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with(['#', ' ', '\t'])).collect();
+    lines.get(lines.len().saturating_sub(REPEATED_LINES_MAX)..).unwrap_or_default().join("\n")
 }
 
 fn folder(kind: &str, name: &str) -> PathBuf {
@@ -161,6 +170,14 @@ fn read(name: &'static str, log: &str) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_what_it_says_last() {
+        let lines: Vec<_> =
+            (0..=REPEATED_LINES_MAX).map(|number| format!("line {number}\n#1 NEW\n  1: main\n")).collect();
+        let end = end(&lines.concat());
+        assert!(end.starts_with("line 1\nline 2\n") && end.ends_with("\nline 60"), "{end}");
+    }
 
     #[test]
     fn the_last_figures_of_a_log_are_read() {
