@@ -65,7 +65,7 @@ pub(super) fn encode(
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
-    let (count, debts) = (series.records().count(), series.debts().len());
+    let (count, debts) = (series.len(), series.debts().len());
     chunk.resize(CHUNK_BYTES + SUM_BYTES, 0);
     let mut out = Summed { out, chunk, used: 0, sum: 0, bytes: 0 };
     out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\n").as_bytes())?;
@@ -118,25 +118,19 @@ impl<W: Write> Summed<'_, W> {
         Ok(())
     }
 
-    /// As [`Self::put`]. A few bytes whose number is known are stored at once, where copying any number of them costs
-    /// a call: there are three fields for each series, after each scrape.
-    fn put_field<const N: usize>(&mut self, field: [u8; N]) -> io::Result<()> {
-        match self.room().split_first_chunk_mut() {
-            Some((place, [_, ..])) => {
-                *place = field;
-                self.used += N;
-                Ok(())
-            }
-            _ => self.put(&field),
-        }
-    }
-
-    /// [`NUMBER_BYTES`] of them: fingerprint, mantissa, exponent.
+    /// [`NUMBER_BYTES`] of them: fingerprint, mantissa, exponent. Stored at once where there is room for them, and for
+    /// more: copying any number of bytes costs a call, and this is for each series, after each scrape.
     fn put_number(&mut self, identity: Fingerprint, value: Option<Decimal>) -> io::Result<()> {
         let (mantissa, exponent) = value.map_or((0, UNKNOWN), Decimal::parts);
-        self.put_field(identity.to_le_bytes())?;
-        self.put_field(mantissa.to_le_bytes())?;
-        self.put_field(exponent.to_le_bytes())
+        let both = (u128::from(identity) | u128::from(mantissa.cast_unsigned()) << u64::BITS).to_le_bytes();
+        if let Some([place @ .., low, high, _]) = self.room().first_chunk_mut::<{ NUMBER_BYTES + 1 }>() {
+            *place = both;
+            [*low, *high] = exponent.to_le_bytes();
+            self.used += NUMBER_BYTES;
+            return Ok(());
+        }
+        self.put(&both)?;
+        self.put(&exponent.to_le_bytes())
     }
 
     fn sum_of_all(&self) -> u64 {
