@@ -1,8 +1,9 @@
 //! The Prometheus text format: lines in, samples out.
 //!
 //! Reads text format 0.0.4 whole and tolerates what `OpenMetrics` and Prometheus 3 add to it. It
-//! knows lines, families, labels and numbers; it knows nothing of Docker, of `StatsD` or of what a
-//! sample was before. A malformed line is an error of its own, never one of the lines around it.
+//! knows lines, families, labels and numbers; it knows nothing of Docker, of `StatsD` or of earlier
+//! values; of the body before it keeps the families alone (`family`). A malformed line is an error of
+//! its own, never one of the lines around it.
 //! Source: the Prometheus documentation, "Exposition formats", text format 0.0.4.
 
 mod family;
