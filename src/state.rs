@@ -7,8 +7,8 @@
 //! no fsync: after a crash of the host the engine has started again too, and counts from zero.
 //!
 //! The old one is what the next state is written over. Making a file and renaming it over another takes ext4
-//! twenty times as long, because it begins to write to its disk at once. Both stay open, but each time what is
-//! written over is first seen to be still the file that has its name.
+//! longer, because it begins to write to its disk at once (figures: docs/performance.md). Both stay open, but each time
+//! what is written over is first seen to be still the file that has its name.
 
 mod format;
 
@@ -69,8 +69,8 @@ impl std::error::Error for StateError {}
 pub struct StateFile {
     path: PathBuf,
     /// The path of what is written over.
-    new: PathBuf,
-    /// What was at `path` behind the last save, and at `new`; whether it is there still has to be seen.
+    spare_path: PathBuf,
+    /// What was at `path` behind the last save, and at `spare_path`; whether it is there still has to be seen.
     current: Option<Open>,
     spare: Option<Open>,
     /// Memory to write from.
@@ -99,8 +99,8 @@ impl StateFile {
     /// A file that need not be there yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        let new = beside(path, "new");
-        Self { path: path.to_owned(), new, current: None, spare: None, chunk: Vec::new() }
+        let spare_path = beside(path, "new");
+        Self { path: path.to_owned(), spare_path, current: None, spare: None, chunk: Vec::new() }
     }
 
     /// Its path.
@@ -153,10 +153,10 @@ impl StateFile {
         if bytes < old_bytes {
             spare.file.set_len(bytes)?;
         }
-        match renameat_with(CWD, &self.new, CWD, &self.path, RenameFlags::EXCHANGE) {
+        match renameat_with(CWD, &self.spare_path, CWD, &self.path, RenameFlags::EXCHANGE) {
             Ok(()) => self.spare = current,
             // The first time there is nothing to change names with, and a file system may not know how.
-            Err(_) => fs::rename(&self.new, &self.path)?,
+            Err(_) => fs::rename(&self.spare_path, &self.path)?,
         }
         self.current = Some(spare);
         Ok(())
@@ -165,14 +165,14 @@ impl StateFile {
     /// The file that is written over, from its beginning, and its length.
     fn take_spare(&mut self) -> io::Result<(Open, u64)> {
         if let Some(mut spare) = self.spare.take()
-            && let Ok(metadata) = fs::symlink_metadata(&self.new)
+            && let Ok(metadata) = fs::symlink_metadata(&self.spare_path)
             && spare.is(&metadata)
             && is_ours(&metadata)
         {
             spare.file.rewind()?;
             return Ok((spare, metadata.len()));
         }
-        open_spare(&self.new)
+        open_spare(&self.spare_path)
     }
 
     /// Keeps the file from being read again, but for whoever wants to know what was wrong with it.
@@ -255,15 +255,15 @@ mod tests {
     fn a_file_that_is_not_like_ours_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = file(&folder);
-        let (new, other) = (file.new.clone(), folder.path().join("other"));
+        let (spare, other) = (file.spare_path.clone(), folder.path().join("other"));
         let make = |mode| {
             fs::write(&other, "other").unwrap();
             fs::set_permissions(&other, fs::Permissions::from_mode(mode)).unwrap();
         };
         for (what, place) in [
-            ("a link", &(|| std::os::unix::fs::symlink(&other, &new)) as &dyn Fn() -> io::Result<()>),
-            ("a second name", &|| fs::hard_link(&other, &new)),
-            ("one that others may read", &|| fs::copy(&other, &new).map(drop)),
+            ("a link", &(|| std::os::unix::fs::symlink(&other, &spare)) as &dyn Fn() -> io::Result<()>),
+            ("a second name", &|| fs::hard_link(&other, &spare)),
+            ("one that others may read", &|| fs::copy(&other, &spare).map(drop)),
         ] {
             make(if what.starts_with("one") { 0o644 } else { MODE });
             place().unwrap();
@@ -276,7 +276,7 @@ mod tests {
                 (MODE, true, 1),
                 "{what}"
             );
-            fs::remove_file(&new).unwrap_or_default();
+            fs::remove_file(&spare).unwrap_or_default();
         }
     }
 
@@ -295,12 +295,12 @@ mod tests {
         };
         let happenings: [(&str, Happening<'_>); 8] = [
             ("nothing", &|_, _| Ok(())),
-            ("the spare is removed", &|_, new| fs::remove_file(new)),
+            ("the spare is removed", &|_, spare| fs::remove_file(spare)),
             ("the state is removed", &|path, _| fs::remove_file(path)),
-            ("both are", &|path, new| fs::remove_file(new).and_then(|()| fs::remove_file(path))),
-            ("the spare has another name, too", &|_, new| fs::hard_link(new, &other)),
-            ("the spare has another name", &|_, new| fs::rename(new, &other)),
-            ("others may read it", &|_, new| fs::set_permissions(new, fs::Permissions::from_mode(0o644))),
+            ("both are", &|path, spare| fs::remove_file(spare).and_then(|()| fs::remove_file(path))),
+            ("the spare has another name, too", &|_, spare| fs::hard_link(spare, &other)),
+            ("the spare has another name", &|_, spare| fs::rename(spare, &other)),
+            ("others may read it", &|_, spare| fs::set_permissions(spare, fs::Permissions::from_mode(0o644))),
             ("another process has saved", &|path, _| {
                 StateFile::new(path).save(&snapshot(&old), now).map_err(io::Error::other)
             }),
@@ -309,7 +309,7 @@ mod tests {
             let mut file = file(&folder);
             (0..3).for_each(|_| file.save(&snapshot(&old), now).unwrap());
             assert!(file.spare.is_some(), "{what}");
-            happens(&file.path, &file.new).unwrap();
+            happens(&file.path, &file.spare_path).unwrap();
             let before = fs::read(&other).ok();
             for _ in 0..3 {
                 let state = File::open(&file.path).ok();
@@ -404,7 +404,7 @@ mod tests {
         let mut file = file(&folder);
         let now = SystemTime::now();
         file.save(&snapshot(&baseline()), now).unwrap();
-        fs::create_dir(file.new.clone()).unwrap();
+        fs::create_dir(file.spare_path.clone()).unwrap();
         assert!(file.save(&snapshot(&Baseline::default()), now).is_err());
         assert_same(&file.load(now).unwrap().unwrap(), &baseline());
     }
