@@ -31,7 +31,12 @@ const ACCEPT: &str = "text/plain;version=0.0.4";
 #[derive(Debug)]
 pub enum ScrapeError {
     /// No connection.
-    Connect(io::Error),
+    Connect {
+        /// Why.
+        error: io::Error,
+        /// The address is the path of a socket.
+        has_path: bool,
+    },
     /// No complete answer.
     Get(GetError),
     /// The body is larger than [`BODY_BYTES_MAX`].
@@ -43,7 +48,9 @@ pub enum ScrapeError {
 impl fmt::Display for ScrapeError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(error) => write!(out, "cannot connect: {error}{}", privileges::advice(error, true)),
+            Self::Connect { error, has_path } => {
+                write!(out, "cannot connect: {error}{}", privileges::advice(error, *has_path))
+            }
             Self::Get(error) => error.fmt(out),
             Self::TooLarge => write!(out, "the body is larger than {BODY_BYTES_MAX} bytes"),
             Self::TimedOut(limit) => write!(out, "not complete after {limit:?}"),
@@ -60,7 +67,7 @@ impl ScrapeError {
         let refused = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
         };
-        matches!(self, Self::Connect(error) if refused(error))
+        matches!(self, Self::Connect { error, .. } if refused(error))
     }
 }
 
@@ -103,9 +110,9 @@ impl Scraper {
         match address {
             ScrapeAddr::Unix { socket, .. } => over_unix(socket, request, kept, piece).await,
             ScrapeAddr::Tcp { address, .. } => {
-                let addresses = resolve(address).await.map_err(ScrapeError::Connect)?;
-                let connected = TcpStream::connect(addresses.as_slice()).await;
-                let mut stream = connected.map_err(ScrapeError::Connect)?;
+                let failed = |error| ScrapeError::Connect { error, has_path: false };
+                let addresses = resolve(address).await.map_err(failed)?;
+                let mut stream = TcpStream::connect(addresses.as_slice()).await.map_err(failed)?;
                 let mut pieces = request.send(&mut stream).await.map_err(ScrapeError::Get)?;
                 whole_body(&mut pieces, piece).await
             }
@@ -126,7 +133,9 @@ async fn over_unix(
         let was_kept = idle.is_some();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => Connection::open(socket).map_err(ScrapeError::Connect)?,
+            None => {
+                Connection::open(socket).map_err(|error| ScrapeError::Connect { error, has_path: true })?
+            }
         };
         let mut pieces = match request.send(&mut connection).await {
             // Closed while it was idle, which is the server's right. Only once: nothing is kept now.

@@ -171,7 +171,7 @@ fn scrape_advice(error: &ScrapeError, is_default: bool) -> &'static str {
              chunks of HTTP/1.1"
         }
         ScrapeError::Get(_) => "is this the path of Prometheus metrics (SCRAPE_ADDR)?",
-        ScrapeError::Connect(_) | ScrapeError::TooLarge => "",
+        ScrapeError::Connect { .. } | ScrapeError::TooLarge => "",
     }
 }
 

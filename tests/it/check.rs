@@ -1,7 +1,9 @@
 //! The command `check`: what it says of servers and endpoints that work, and of those that do not.
 
+use std::fs::{self, Permissions};
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 
 use crate::command_line::output;
@@ -21,6 +23,15 @@ fn check(statsd: &str, scrape: &str, expected: &[&str]) {
     }
     let has_wrong = stdout.contains("WRONG ");
     assert_eq!((code, stderr.is_empty()), (i32::from(has_wrong), !has_wrong), "{stdout}{stderr}");
+}
+
+/// What it says in a network of its own, after the shell's `prepare`, of something that does not work.
+fn enclosed_check(prepare: &str, vars: &[(&str, &str)]) -> Option<String> {
+    let mut program = enclosed(prepare, &["check"], vars)?;
+    let mut stdout = String::new();
+    program.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    assert_eq!(program.0.wait().unwrap().code(), Some(1), "{stdout}");
+    Some(stdout)
 }
 
 /// An endpoint that answers with this.
@@ -109,12 +120,22 @@ fn names_that_choose_nothing_are_asked_about() {
 #[test]
 fn the_default_endpoint_outside_of_an_engine_is_explained() {
     // The host of an engine has its socket at that path.
-    let Some(mut program) = enclosed("mount -t tmpfs tmpfs /run", &["check"], &[]) else { return };
-    let mut stdout = String::new();
-    program.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    let Some(stdout) = enclosed_check("mount -t tmpfs tmpfs /run", &[]) else { return };
     let words = ["WRONG  scraping unix:///run/docker/metrics.sock: ", "Outside of one set SCRAPE_ADDR"];
     assert_eq!(words.map(|words| stdout.contains(words)), [true; 2], "{stdout}");
-    assert_eq!(program.0.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn only_a_socket_with_a_path_is_to_let_others_write() {
+    let (endpoint, unix) = endpoint(chunked(ENGINE));
+    fs::set_permissions(endpoint.socket(), Permissions::from_mode(0o555)).unwrap();
+    for (scrape, is_advised) in [(unix.as_str(), true), ("http://192.0.2.1:9/metrics", false)] {
+        let vars = &[("SCRAPE_ADDR", scrape)];
+        let Some(stdout) = enclosed_check("ip route add prohibit 192.0.2.1", vars) else { return };
+        let problem = format!("WRONG  scraping {scrape}: cannot connect: Permission denied (os error 13)");
+        assert!(stdout.contains(&problem), "{stdout}");
+        assert_eq!(stdout.contains("; let others write to the socket"), is_advised, "{stdout}");
+    }
 }
 
 #[test]
