@@ -143,7 +143,7 @@ async fn over_unix(
             answer => answer.map_err(ScrapeError::Get)?,
         };
         whole_body(&mut pieces, piece).await?;
-        if pieces.leave_connection_usable() {
+        if pieces.is_connection_reusable() {
             *kept = Some(connection);
         }
         return Ok(());

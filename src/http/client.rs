@@ -81,7 +81,7 @@ impl Pieces<'_> {
     /// Whether another request can be sent over the same connection: all of the body was handed out, nothing came behind
     /// it, and the server does not close.
     #[must_use]
-    pub fn leave_connection_usable(&self) -> bool {
+    pub fn is_connection_reusable(&self) -> bool {
         self.stays_open && self.ahead == 0 && self.body.has_ended_cleanly()
     }
 }
@@ -150,8 +150,8 @@ fn stays_open(head: &str) -> bool {
     head.starts_with("HTTP/1.1 ") && !header(head, "connection").any(closes)
 }
 
-/// How the body ends. async-h1 gives an empty body, and no error, for a body that ends with the
-/// connection and for any Transfer-Encoding that is not exactly `chunked`.
+/// How the body ends. What does not say so exactly is refused: a body that was cut could not be told from a whole one
+/// (RFC 9112, 6.3).
 fn framing(head: &str) -> Result<Framing, GetError> {
     let status = head.lines().next().unwrap_or_default();
     let mut words = status.split(' ');
@@ -180,12 +180,12 @@ fn framing(head: &str) -> Result<Framing, GetError> {
 
 /// `is_first`: nothing of a head came before.
 fn head_error(error: HeadError, is_first: bool) -> GetError {
-    let ended = if is_first { GetError::Unanswered } else { GetError::Io };
+    let closed = |words| io::Error::new(io::ErrorKind::UnexpectedEof, words);
     match error {
-        HeadError::Io(error) => ended(error),
-        HeadError::Closed(_) => {
-            ended(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed without an answer"))
-        }
+        HeadError::Io(error) if is_first => GetError::Unanswered(error),
+        HeadError::Io(error) => GetError::Io(error),
+        HeadError::Closed => GetError::Unanswered(closed("the connection was closed without an answer")),
+        HeadError::Cut => GetError::Io(closed("the connection was closed within the answer's head")),
         HeadError::Malformed => GetError::Response("the answer's head is malformed".to_owned()),
         HeadError::TooLong => GetError::Response("the answer's head is too long".to_owned()),
         HeadError::NotAscii => GetError::Response("the answer's head holds bytes outside ASCII".to_owned()),

@@ -10,8 +10,10 @@ const READ_BYTES: usize = 4096;
 /// Why there is no head.
 #[derive(Debug)]
 pub(super) enum HeadError {
-    /// The peer closed the connection; `true` if it had begun a head.
-    Closed(bool),
+    /// The peer closed the connection, and nothing came.
+    Closed,
+    /// It did within the head.
+    Cut,
     /// Longer than [`HEAD_BYTES_MAX`].
     TooLong,
     /// A byte outside ASCII. http-types panics on such a header value, and nothing that Docker sends
@@ -47,7 +49,7 @@ pub(super) async fn read_head(
             return Err(HeadError::TooLong);
         }
         if read_more(stream, buffer).await.map_err(HeadError::Io)? == 0 {
-            return Err(HeadError::Closed(!buffer.is_empty()));
+            return Err(if buffer.is_empty() { HeadError::Closed } else { HeadError::Cut });
         }
     }
 }

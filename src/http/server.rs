@@ -102,8 +102,8 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8
         Err(HeadError::TooLong) => return refuse(431, "the request's head is too long"),
         Err(HeadError::NotAscii) => return refuse(400, "the request's head holds bytes outside ASCII"),
         Err(HeadError::Malformed) => return refuse(400, "the request's head is malformed"),
-        Err(HeadError::Closed(true)) => return refuse(400, "the request ended within its head"),
-        Err(HeadError::Closed(false) | HeadError::Io(_)) => return Err(None),
+        Err(HeadError::Cut) => return refuse(400, "the request ended within its head"),
+        Err(HeadError::Closed | HeadError::Io(_)) => return Err(None),
     };
     let body_bytes = check_head(&head)?;
     while buffer.len() < body_bytes {

@@ -191,7 +191,7 @@ fn a_request_is_sent_again_only_once_and_only_if_nothing_of_an_answer_came() {
     let answers: [(&str, Answer); 4] = [
         ("closed without an answer", |_, _| false),
         ("the body was cut short", |_, stream| cut(stream, &WHOLE[..WHOLE.len() - 1])),
-        ("closed without an answer", |_, stream| cut(stream, "HTTP/1.1 2")),
+        ("closed within the answer's head", |_, stream| cut(stream, "HTTP/1.1 2")),
         ("500 Internal Server Error", |_, stream| {
             send(stream, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
         }),

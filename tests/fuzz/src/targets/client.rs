@@ -31,7 +31,7 @@ async fn got(peer: &mut Peer) -> Result<(Vec<u8>, bool), GetError> {
     let mut pieces = get.send(peer).await?;
     loop {
         match pieces.next().await? {
-            [] => return Ok((body, pieces.leave_connection_usable())),
+            [] => return Ok((body, pieces.is_connection_reusable())),
             piece => body.extend_from_slice(piece),
         }
     }
