@@ -23,6 +23,8 @@ const SHIFT_MAX: u32 = 20;
 const MAGNITUDES: std::ops::Range<i32> = -300..309;
 /// With a smaller exponent, up or down, any mantissa is a number that a double keeps.
 const EXPONENT_USUAL: u16 = 280;
+/// The longest text that [`Decimal::leading`] reads: all digits, a sign, a point, and an exponent of two digits.
+pub(crate) const LEADING_BYTES_MAX: usize = DIGITS_MAX + "-.e+00".len();
 /// Enough for 5e-324 written out with 18 digits.
 pub(crate) const TEXT_BYTES_MAX: usize = 400;
 

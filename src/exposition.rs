@@ -14,7 +14,7 @@ mod usual;
 
 pub use family::{FAMILIES_MAX, Families, Kind, Role, Standing};
 pub use labels::{LABELS_MAX, Labels};
-pub(crate) use line::{Ended, ended};
+pub(crate) use line::Tail;
 pub use line::{HEAD_BYTES_MAX, LINE_BYTES_MAX, Line, LineError, Sample, parse};
 pub use pattern::Pattern;
 pub use usual::{Usual, sketch};

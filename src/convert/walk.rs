@@ -8,7 +8,7 @@ use super::Converter;
 use super::named::Templates;
 use super::note::{Known, Note};
 use crate::decimal::{self, Decimal, ShortText};
-use crate::exposition::{Ended, LINE_BYTES_MAX, ended};
+use crate::exposition::{LINE_BYTES_MAX, Tail};
 use crate::fingerprint::Fingerprint;
 use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
 use crate::wide::{Pen, Step};
@@ -221,7 +221,7 @@ fn said<'a>(known: &series::Known, tail: &'a [u8]) -> Option<Said<'a>> {
         }
         Known::Ignored | Known::Counter => {}
     }
-    let Ended { value, value_bytes, bytes } = ended(tail)?;
+    let Tail { value, value_bytes, bytes } = Tail::leading(tail)?;
     let value = match kind {
         Known::Ignored => return Some(Said::Nothing { bytes }),
         Known::Gauge => Value::Gauge(Written::Number(value)),

@@ -7,14 +7,15 @@ use super::family::Kind;
 use super::labels::{self, Labels};
 use super::pattern::Pattern;
 use super::usual::Usual;
-use crate::decimal::{Decimal, Leading, Number, ShortText};
+use crate::decimal::{Decimal, LEADING_BYTES_MAX, Leading, Number, ShortText};
 
 /// The longest line read; a longer one is malformed.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// The longest head that is expected again, or read without looking for the end of its line first: a usual value and a
-/// timestamp behind it are at most 47 bytes.
+/// The longest head that is expected again, or read without looking for the end of its line first: a usual value, a blank
+/// and a timestamp fit behind it.
 pub const HEAD_BYTES_MAX: usize = LINE_BYTES_MAX - 64;
+const _: () = assert!(2 * LEADING_BYTES_MAX < LINE_BYTES_MAX - HEAD_BYTES_MAX);
 
 /// What a line says.
 #[derive(Debug)]
@@ -105,7 +106,8 @@ impl<'a> Sample<'a> {
     pub fn leading(pattern: &Pattern<'a>) -> Option<(Self, usize)> {
         let (text, usual) = pattern.parts();
         let (head, tail) = text.split_at_checked(usual.head_bytes.into())?;
-        let Ended { value, value_bytes, bytes } = ended(tail).filter(|_| head.len() <= HEAD_BYTES_MAX)?;
+        let Tail { value, value_bytes, bytes } =
+            Tail::leading(tail).filter(|_| head.len() <= HEAD_BYTES_MAX)?;
         let (value, written) = (Ok(Number::Finite(value)), ShortText::of(tail, value_bytes));
         let sample = Self { head, spelling: Spelling::Usual(usual), value, written };
         Some((sample, head.len() + bytes))
@@ -113,7 +115,7 @@ impl<'a> Sample<'a> {
 }
 
 /// A usual value and what ends its line.
-pub(crate) struct Ended {
+pub(crate) struct Tail {
     pub(crate) value: Decimal,
     /// How long the value is.
     pub(crate) value_bytes: usize,
@@ -121,21 +123,23 @@ pub(crate) struct Ended {
     pub(crate) bytes: usize,
 }
 
-/// The usual value and what ends its line, be it a line feed alone or a timestamp before it.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "a call hands the number on through memory")]
-pub(crate) fn ended(text: &[u8]) -> Option<Ended> {
-    let Leading { value, bytes: value_bytes } = Decimal::leading(text)?;
-    let bytes = match text.get(value_bytes)? {
-        b'\n' => value_bytes + 1,
-        b' ' => {
-            let begin = value_bytes + 1;
-            let end = begin + Decimal::leading(text.get(begin..)?)?.bytes;
-            text.get(end).filter(|byte| **byte == b'\n').map(|_| end + 1)?
-        }
-        _ => return None,
-    };
-    Some(Ended { value, value_bytes, bytes })
+impl Tail {
+    /// The one that a text begins with. Its line ends with a line feed alone, or with a timestamp before it.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call hands the number on through memory")]
+    pub(crate) fn leading(text: &[u8]) -> Option<Self> {
+        let Leading { value, bytes: value_bytes } = Decimal::leading(text)?;
+        let bytes = match text.get(value_bytes)? {
+            b'\n' => value_bytes + 1,
+            b' ' => {
+                let begin = value_bytes + 1;
+                let end = begin + Decimal::leading(text.get(begin..)?)?.bytes;
+                text.get(end).filter(|byte| **byte == b'\n').map(|_| end + 1)?
+            }
+            _ => return None,
+        };
+        Some(Self { value, value_bytes, bytes })
+    }
 }
 
 /// What is wrong with a line.
