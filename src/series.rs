@@ -78,10 +78,12 @@ pub struct Series {
     /// The lines of the last complete scrape, in its order; behind them those of the scrape being read
     /// that differ.
     lines: Vec<Known>,
+    /// How many of them are known.
+    known_count: usize,
     /// The identity of each line, or nothing at all while every head is its own canonical form.
     identities: Vec<Fingerprint>,
     /// Last values that do not fit into a line.
-    wide: FingerprintMap<Decimal>,
+    large: FingerprintMap<Decimal>,
     debts: FingerprintMap<Debt>,
     /// What the debts take, as [`OWED_BYTES_MAX`] has it.
     owed_bytes: usize,
@@ -92,7 +94,7 @@ pub struct Series {
     /// its value is where counting begins.
     is_unsure: bool,
     /// Some line is marked as owing.
-    has_marks: bool,
+    has_owing: bool,
     reading: Reading,
 }
 
@@ -106,7 +108,7 @@ impl Series {
     /// Whether no line is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.reading.known == 0
+        self.known_count == 0
     }
 
     /// What is owed, by the identity of the series.
@@ -122,7 +124,7 @@ impl Series {
         let mut before = (Seen::UNKNOWN, None);
         cumulative.map(move |(place, line)| {
             let (identity, seen) = (self.identity(place), line.seen);
-            if seen == Seen::WIDE || seen != before.0 {
+            if seen == Seen::LARGE || seen != before.0 {
                 before = (seen, self.value(identity, seen));
             }
             Record { identity, seen: before.1 }
@@ -135,7 +137,7 @@ impl Series {
         let texts: usize = self.debts.values().map(|debt| debt.text.len()).sum();
         self.lines.capacity() * size_of::<Known>()
             + self.identities.capacity() * size_of::<Fingerprint>()
-            + self.wide.capacity() * size_of::<(Fingerprint, Decimal)>()
+            + self.large.capacity() * size_of::<(Fingerprint, Decimal)>()
             + self.debts.capacity() * size_of::<(Fingerprint, Debt)>()
             + texts
     }
@@ -147,8 +149,8 @@ impl Series {
             return;
         }
         let packed = seen.map_or(Seen::UNKNOWN, Seen::of);
-        if let (Seen::WIDE, Some(value)) = (packed, seen) {
-            self.wide.insert(identity, value);
+        if let (Seen::LARGE, Some(value)) = (packed, seen) {
+            self.large.insert(identity, value);
         }
         self.lines.push(Known {
             head: identity,
@@ -157,7 +159,7 @@ impl Series {
             note: 0,
             marks: CUMULATIVE,
         });
-        self.reading.known = self.lines.len();
+        self.known_count = self.lines.len();
     }
 
     /// Growth was seen and not delivered: it is owed from now on, in place of what the series owed, or lost if there
@@ -206,7 +208,7 @@ impl Series {
     }
 
     fn known_lines(&self) -> impl Iterator<Item = &Known> {
-        self.lines.iter().take(self.reading.known)
+        self.lines.iter().take(self.known_count)
     }
 
     #[inline]
@@ -218,7 +220,7 @@ impl Series {
         match seen.meaning() {
             Meaning::Value(value) => Some(value),
             Meaning::Unknown => None,
-            Meaning::Wide => self.wide.get(&identity).copied(),
+            Meaning::Large => self.large.get(&identity).copied(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Eight and sixteen bytes at once: the steps of the hot loop that take text apart.
 //!
 //! Safe and portable: a word is eight bytes of text, the first in its lowest byte; a step is sixteen, of which the
-//! crate `wide` compares all at once. Library calls for a handful of bytes cost more than the work itself, above all
-//! those of musl.
+//! crate `wide`, here `simd`, compares all at once. Library calls for a handful of bytes cost more than the work
+//! itself, above all those of musl.
 
 mod text;
 

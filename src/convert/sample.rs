@@ -71,7 +71,7 @@ impl Converter {
         let head_bytes = expected_bytes(line.len());
         let line = Line { head, head_bytes, identity: head, note: note.0, kind: LineKind::Landmark };
         let place = self.find(&line);
-        self.series.see(place, &line);
+        self.series.pass(place, &line);
         place
     }
 
@@ -152,7 +152,7 @@ impl Converter {
                 }
             }
             (known, value) => {
-                self.series.see(place, &line);
+                self.series.pass(place, &line);
                 match value {
                     Some(Number::Finite(value)) if known == Known::Gauge => {
                         self.write(text, sample, &line, None, value);

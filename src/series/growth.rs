@@ -12,13 +12,13 @@ impl Series {
     /// look; returns what it owes now.
     pub fn observe(&mut self, place: Place, line: &Line, value: Decimal, written: ShortText) -> Decimal {
         let seen = Seen::written(value, written);
-        if place == Place::New && seen != Seen::WIDE && self.debts.is_empty() {
+        if place == Place::New && seen != Seen::LARGE && self.debts.is_empty() {
             self.add(line, seen, 0);
             return self.growth_of_new(value);
         }
         let growth = self.growth(place, line.identity, value);
-        if seen == Seen::WIDE {
-            self.reading.wide.push((line.identity, value));
+        if seen == Seen::LARGE {
+            self.reading.large.push((line.identity, value));
         }
         self.put(place, line, Some(seen));
         match self.debts.get_mut(&line.identity) {
@@ -37,7 +37,7 @@ impl Series {
         let known = self.lines.get(self.reading.next).filter(|line| !line.is(OWES))?;
         let Meaning::Value(before) = known.seen.meaning() else { return None };
         let seen = Seen::written(value, written);
-        let place = u32::try_from(self.reading.next).ok().filter(|_| seen != Seen::WIDE)?;
+        let place = u32::try_from(self.reading.next).ok().filter(|_| seen != Seen::LARGE)?;
         self.reading.changes.push(Change { place, seen });
         self.accept(1);
         Some(grown(value, before))

@@ -27,13 +27,13 @@ const ROOM_MIN: usize = 64;
 impl Index {
     /// An index with room for this many places, and some more. It uses the memory of one that is not needed any more, if
     /// that is enough, as the next one does.
-    pub(super) fn with_room(places: usize, old: Option<Self>) -> Self {
+    pub(super) fn with_spare_room(places: usize, old: Option<Self>) -> Self {
         let more = places / if places > ROOMY_MAX { 4 } else { 1 };
-        Self::with_room_for(places + more, old)
+        Self::with_room(places + more, old)
     }
 
     /// An index with room for this many places.
-    pub(super) fn with_room_for(places: usize, old: Option<Self>) -> Self {
+    pub(super) fn with_room(places: usize, old: Option<Self>) -> Self {
         let room = places.max(ROOM_MIN);
         let count = slots_for(room);
         // One that is too small goes before there is another.
@@ -123,7 +123,7 @@ mod tests {
         let series: Vec<Fingerprint> =
             (0..10_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let at = |place: usize| series[place];
-        let mut index = Index::with_room(series.len() / 2, None);
+        let mut index = Index::with_spare_room(series.len() / 2, None);
         assert!(index.find(series[0], at).is_err());
         series.iter().enumerate().for_each(|(place, fingerprint)| index.add(*fingerprint, place, at));
         assert!(!index.has_room());
@@ -134,7 +134,7 @@ mod tests {
         index.add(5, 8, at);
         assert!(index.find(5, at).is_err(), "there is no room");
 
-        let mut roomy = Index::with_room(series.len(), Some(index));
+        let mut roomy = Index::with_spare_room(series.len(), Some(index));
         series.iter().enumerate().for_each(|(place, fingerprint)| roomy.add(*fingerprint, place, at));
         roomy.add(series[7], 8, at);
         assert_eq!((roomy.find(series[7], at), roomy.len()), (Ok(7), series.len()), "it stays where it is");

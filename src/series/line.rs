@@ -101,7 +101,7 @@ impl Known {
     #[must_use]
     pub fn is_settled_at(&self, value: Decimal) -> bool {
         let seen = self.seen;
-        seen == Seen::of(value) && seen != Seen::WIDE && !self.is(OWES)
+        seen == Seen::of(value) && seen != Seen::LARGE && !self.is(OWES)
     }
 
     /// Whether a line of the scrape being read was found to be this one.

@@ -55,7 +55,7 @@ impl Order {
 
     /// Brings what belongs to the places into their order; what belongs to no line that stands is dropped. Of the list,
     /// what stands behind the first `known` is new, and in its order already.
-    pub(super) fn sort<T: Copy>(&self, list: &mut Vec<T>, known: usize) {
+    pub(super) fn arrange<T: Copy>(&self, list: &mut Vec<T>, known: usize) {
         if let [Run { begin, end }] = *self.runs {
             list.truncate(end as usize);
             list.drain(..begin as usize);
@@ -84,7 +84,7 @@ impl Order {
         new == end
     }
 
-    /// As [`Self::sort`] where the known keep their order, without a second list.
+    /// As [`Self::arrange`] where the known keep their order, without a second list.
     fn insert<T: Copy>(&self, list: &mut Vec<T>, known: usize) {
         let new = list.split_off(known);
         let mut kept = 0;
@@ -153,11 +153,11 @@ mod tests {
         assert_eq!(order.runs().collect::<Vec<_>>(), [0..5, 9..11, 6..8]);
         assert_eq!(order.len(), 9);
         let mut list: Vec<_> = (0..12).collect();
-        order.sort(&mut list, 12);
+        order.arrange(&mut list, 12);
         assert_eq!(list, [0, 1, 2, 3, 4, 9, 10, 6, 7]);
         order.clear();
         order.stand(4, 1);
-        order.sort(&mut list, 9);
+        order.arrange(&mut list, 9);
         assert_eq!(list, [4]);
     }
 
@@ -184,7 +184,7 @@ mod tests {
                 places.push(place);
             }
             let mut list: Vec<_> = (0..new).collect();
-            order.sort(&mut list, known);
+            order.arrange(&mut list, known);
             prop_assert_eq!(list, places);
         }
     }

@@ -40,8 +40,6 @@ pub(super) struct Change {
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) continuity: Continuity,
-    /// How many lines were known before.
-    pub(super) known: usize,
     /// The line that is expected.
     pub(super) next: usize,
     /// How many lines stood as expected before the first that did not; `None` while all do.
@@ -50,7 +48,7 @@ pub(super) struct Reading {
     order: Order,
     /// New last values of known lines.
     pub(super) changes: Vec<Change>,
-    pub(super) wide: Vec<(Fingerprint, Decimal)>,
+    pub(super) large: Vec<(Fingerprint, Decimal)>,
     index: Option<Index>,
     /// One that is not needed any more, for its memory.
     old_index: Option<Index>,
@@ -83,28 +81,28 @@ impl Series {
             // Room for very many is of no use any more.
             self.debts.shrink_to_fit();
         }
-        if self.has_marks || !self.debts.is_empty() {
+        if self.has_owing || !self.debts.is_empty() {
             for place in 0..self.lines.len() {
                 let owes = self.debts.contains_key(&self.identity(place));
                 if let Some(line) = self.lines.get_mut(place) {
                     line.set_owes(owes && line.is(CUMULATIVE));
                 }
             }
-            self.has_marks = !self.debts.is_empty();
+            self.has_owing = !self.debts.is_empty();
         }
     }
 
     fn abandon(&mut self) {
         let reading = &mut self.reading;
         if let Some(prefix) = reading.prefix.take() {
-            self.lines.truncate(reading.known);
-            self.identities.truncate(reading.known);
+            self.lines.truncate(self.known_count);
+            self.identities.truncate(self.known_count);
             self.lines.iter_mut().skip(prefix).for_each(|line| line.mark(TAKEN, false));
         }
         reading.next = 0;
         reading.order.clear();
         reading.changes.clear();
-        reading.wide.clear();
+        reading.large.clear();
         reading.drop_index();
     }
 
@@ -118,18 +116,18 @@ impl Series {
     #[inline]
     #[must_use]
     pub fn ahead(&self) -> &[Known] {
-        self.lines.get(self.reading.next..self.reading.known).unwrap_or_default()
+        self.lines.get(self.reading.next..self.known_count).unwrap_or_default()
     }
 
     /// Those of them that have these places.
     #[inline]
     #[must_use]
     pub fn ahead_among(&self, places: &Range<usize>) -> &[Known] {
-        let Reading { next, known, .. } = self.reading;
+        let next = self.reading.next;
         if next < places.start {
             &[]
         } else {
-            self.lines.get(next..known.min(places.end)).unwrap_or_default()
+            self.lines.get(next..self.known_count.min(places.end)).unwrap_or_default()
         }
     }
 
@@ -188,11 +186,11 @@ impl Series {
 
     /// Which known line this is.
     pub fn find(&mut self, line: &Line) -> Place {
-        let Reading { next, known, .. } = self.reading;
+        let next = self.reading.next;
         let is_it = |known: &Known| {
             known.head == line.head && known.marks & (CUMULATIVE | LANDMARK | TAKEN) == line.kind.mark()
         };
-        let ahead = self.lines.get(next..known.min(next + LOOK_AHEAD)).unwrap_or_default();
+        let ahead = self.lines.get(next..self.known_count.min(next + LOOK_AHEAD)).unwrap_or_default();
         match ahead.iter().position(is_it) {
             Some(0) => return Place::Expected,
             Some(skipped) => return Place::Moved(next + skipped),
@@ -206,9 +204,9 @@ impl Series {
     /// As [`Self::find`], wherever the line is expected.
     #[inline(never)]
     fn look_up(&mut self, line: &Line) -> Place {
-        let Self { lines, identities, reading, .. } = self;
+        let Self { lines, identities, reading, known_count, .. } = self;
         let next = reading.next;
-        let known = lines.get(..reading.known).unwrap_or_default();
+        let known = lines.get(..*known_count).unwrap_or_default();
         let Reading { index, old_index, .. } = reading;
         let index = index.get_or_insert_with(|| index_of(known, identities, known.len(), old_index.take()));
         let found = index.find(line.identity, |place| identity(lines, identities, place));
@@ -225,9 +223,9 @@ impl Series {
 
     /// Whether the line at `place` was found in the scrape being read.
     fn is_taken(&self, place: usize) -> bool {
-        let Reading { next, known, prefix, .. } = self.reading;
+        let Reading { next, prefix, .. } = self.reading;
         let is_marked = || self.lines.get(place).is_none_or(|line| line.is(TAKEN));
-        place >= known || place < prefix.unwrap_or(next) || is_marked()
+        place >= self.known_count || place < prefix.unwrap_or(next) || is_marked()
     }
 
     /// The notes of the known lines that are passed over if the line at `place` stands here; `None` if
@@ -241,8 +239,8 @@ impl Series {
         self.lines.get(self.reading.next..end).map(|lines| lines.iter().map(|line| line.note))
     }
 
-    /// A line that is not of a cumulative series.
-    pub fn see(&mut self, place: Place, line: &Line) {
+    /// Notes that a line without a value to count stands here.
+    pub fn pass(&mut self, place: Place, line: &Line) {
         self.put(place, line, None);
     }
 
@@ -318,8 +316,7 @@ impl Series {
     /// Whether the scrape being read, if it ends here, has the lines of the one before and no others, in its order.
     #[must_use]
     pub fn is_as_before(&self) -> bool {
-        let Reading { known, next, prefix, .. } = self.reading;
-        next == known && prefix.is_none()
+        self.reading.next == self.known_count && self.reading.prefix.is_none()
     }
 
     /// The scrape is complete: what it has shown is known from now on. Lines that it did not have are
@@ -351,10 +348,10 @@ impl Series {
             self.reorder();
         }
         // Of a series that stood twice, the first value counts.
-        self.wide.extend(self.reading.wide.drain(..).rev());
+        self.large.extend(self.reading.large.drain(..).rev());
+        self.known_count = self.lines.len();
         let reading = &mut self.reading;
-        (reading.known, reading.next) = (self.lines.len(), 0);
-        reading.prefix = None;
+        (reading.next, reading.prefix) = (0, None);
         reading.order.clear();
         self.debts.iter().filter(|(_, debt)| !debt.is_shown).map(|(identity, debt)| (*identity, debt))
     }
@@ -369,7 +366,7 @@ impl Series {
     fn drop_repeated(&mut self) {
         let Self { lines, identities, reading, .. } = self;
         let count = lines.iter().filter(|line| line.is(CUMULATIVE)).count();
-        let mut index = Index::with_room_for(count, reading.old_index.take());
+        let mut index = Index::with_room(count, reading.old_index.take());
         let mut is_any = false;
         for place in 0..lines.len() {
             let Some(line) = lines.get(place).copied().filter(|line| line.is(CUMULATIVE)) else { continue };
@@ -396,14 +393,14 @@ impl Series {
     /// Forgets the cumulative series among the known lines that the scrape did not have, or lets them stand
     /// behind those that it had.
     fn forget(&mut self, had_all: bool) {
-        for place in self.reading.prefix.unwrap_or(0)..self.reading.known {
+        for place in self.reading.prefix.unwrap_or(0)..self.known_count {
             let Some(line) = self.lines.get_mut(place) else { continue };
             if line.is(TAKEN) || !line.is(CUMULATIVE) {
                 continue;
             }
             if had_all || self.reading.order.len() >= LINES_MAX {
                 self.is_unsure |= !had_all;
-                self.wide.remove(&self.identity(place));
+                self.large.remove(&self.identity(place));
             } else {
                 if self.reading.continuity == Continuity::Restarted {
                     line.seen = Seen::of(Decimal::ZERO);
@@ -417,10 +414,10 @@ impl Series {
 
     /// Puts the lines in the order of the scrape.
     fn reorder(&mut self) {
-        let Reading { order, known, .. } = &mut self.reading;
-        order.sort(&mut self.lines, *known);
+        let order = &mut self.reading.order;
+        order.arrange(&mut self.lines, self.known_count);
         if !self.identities.is_empty() {
-            order.sort(&mut self.identities, *known);
+            order.arrange(&mut self.identities, self.known_count);
         }
         order.give_back();
         self.lines.iter_mut().for_each(|line| line.mark(TAKEN, false));
@@ -429,7 +426,7 @@ impl Series {
 
 /// Where each cumulative series and each landmark of these lines stands first; they are `count` at most.
 fn index_of(lines: &[Known], identities: &[Fingerprint], count: usize, old: Option<Index>) -> Index {
-    let mut index = Index::with_room(count, old);
+    let mut index = Index::with_spare_room(count, old);
     let identity = |place: usize| identity(lines, identities, place);
     for (place, _) in lines.iter().enumerate().filter(|(_, line)| line.is(CUMULATIVE | LANDMARK)) {
         index.add(identity(place), place, identity);

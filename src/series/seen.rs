@@ -2,7 +2,7 @@
 
 use crate::decimal::{Decimal, Leading, ShortText};
 
-/// The last value of a series: its text, a number that fits, or a word on where it is.
+/// The last value of a series: its text, a number that fits, or what stands for another.
 ///
 /// Most values are short, and the text of a short one with its line feed is a word that the next scrape's is compared
 /// with as it stands. Its last byte is the line feed, so the highest bit tells it from the other two.
@@ -16,32 +16,32 @@ pub(super) enum Meaning {
     /// There was a value, but none that counts.
     Unknown,
     /// A number that does not fit; it is kept elsewhere.
-    Wide,
+    Large,
 }
 
 const NOT_TEXT: u64 = 1 << 63;
 /// Bits of the mantissa: every 17-digit number fits, and so all that a double is printed as.
 const MANTISSA_BITS: u32 = 57;
 const MANTISSA_MAX: u64 = (1 << MANTISSA_BITS) - 1;
-/// The exponents that fit, from this one on; the last code is for words.
+/// The exponents that fit, from this one on; the last code is for what is none of them.
 const EXPONENT_MIN: i16 = -40;
-const WORDS: u64 = 63;
+const SPECIAL: u64 = 63;
 
 impl Seen {
-    pub(super) const UNKNOWN: Self = Self(NOT_TEXT | (WORDS << MANTISSA_BITS));
-    pub(super) const WIDE: Self = Self(NOT_TEXT | (WORDS << MANTISSA_BITS) | 1);
+    pub(super) const UNKNOWN: Self = Self(NOT_TEXT | (SPECIAL << MANTISSA_BITS));
+    pub(super) const LARGE: Self = Self(NOT_TEXT | (SPECIAL << MANTISSA_BITS) | 1);
 
-    /// [`Self::WIDE`] for a number that does not fit.
+    /// [`Self::LARGE`] for a number that does not fit.
     #[inline]
     pub(super) fn of(value: Decimal) -> Self {
         let (mantissa, exponent) = value.parts();
         let mantissa = mantissa.cast_unsigned();
         // A negative number or exponent is a large one here.
         let code = u64::from(exponent.wrapping_sub(EXPONENT_MIN).cast_unsigned());
-        if mantissa <= MANTISSA_MAX && code < WORDS {
+        if mantissa <= MANTISSA_MAX && code < SPECIAL {
             Self(NOT_TEXT | (code << MANTISSA_BITS) | mantissa)
         } else {
-            Self::WIDE
+            Self::LARGE
         }
     }
 
@@ -49,7 +49,7 @@ impl Seen {
     #[inline]
     pub(super) fn written(value: Decimal, text: ShortText) -> Self {
         let number = Self::of(value);
-        if text == ShortText::NONE || number == Self::WIDE { number } else { Self(text.word()) }
+        if text == ShortText::NONE || number == Self::LARGE { number } else { Self(text.word()) }
     }
 
     /// How long the text is that `tail` begins with, if it is this one.
@@ -66,12 +66,12 @@ impl Seen {
     pub(super) fn without_text(self) -> Self {
         match self.meaning() {
             Meaning::Value(value) => Self::of(value),
-            Meaning::Unknown | Meaning::Wide => self,
+            Meaning::Unknown | Meaning::Large => self,
         }
     }
 
     pub(super) fn meaning(self) -> Meaning {
-        let (code, mantissa) = (self.0 >> MANTISSA_BITS & WORDS, self.0 & MANTISSA_MAX);
+        let (code, mantissa) = (self.0 >> MANTISSA_BITS & SPECIAL, self.0 & MANTISSA_MAX);
         match self {
             Self::UNKNOWN => Meaning::Unknown,
             _ if self.0 & NOT_TEXT == 0 => {
@@ -79,7 +79,7 @@ impl Seen {
                 Decimal::leading(&text)
                     .map_or(Meaning::Unknown, |Leading { value, .. }| Meaning::Value(value))
             }
-            _ if code == WORDS => Meaning::Wide,
+            _ if code == SPECIAL => Meaning::Large,
             _ => {
                 let exponent = i16::try_from(code).unwrap_or(0) + EXPONENT_MIN;
                 Meaning::Value(Decimal::from_parts(mantissa.cast_signed(), exponent))
@@ -115,7 +115,7 @@ mod tests {
             ("1e300", false),
         ] {
             let value = decimal(text);
-            let expected = if fits { Meaning::Value(value) } else { Meaning::Wide };
+            let expected = if fits { Meaning::Value(value) } else { Meaning::Large };
             assert_eq!(Seen::of(value).meaning(), expected, "{text}");
         }
         assert_eq!(Seen::UNKNOWN.meaning(), Meaning::Unknown);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_number_that_does_not_fit_is_not_kept_as_it_is_written() {
-        assert_eq!(Seen::written(decimal("1e-45"), ShortText::of(b"1e-45\n", 5)), Seen::WIDE);
+        assert_eq!(Seen::written(decimal("1e-45"), ShortText::of(b"1e-45\n", 5)), Seen::LARGE);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         for text in ["12 \n", "13\n", "120\n", "1\n\n", "12\r\n", "\n", ""] {
             assert_eq!(seen.bytes_if_in(wide::word(text.as_bytes(), 0)), None, "{text:?}");
         }
-        for seen in [Seen::UNKNOWN, Seen::WIDE, Seen::of(decimal("5"))] {
+        for seen in [Seen::UNKNOWN, Seen::LARGE, Seen::of(decimal("5"))] {
             let word = seen.0;
             assert_eq!(seen.bytes_if_in(word), None, "a number is no text");
         }

@@ -22,10 +22,7 @@ fn finish(series: &mut Series, owed: &[(Fingerprint, Decimal)], had_all: bool, r
     all.extend(series.finish(had_all).map(|(identity, debt)| (identity, debt.amount)));
     for (identity, amount) in all.iter().filter(|(_, amount)| !amount.is_zero()) {
         if refused {
-            series.owe(
-                *identity, *amount, b"text
-",
-            );
+            series.owe(*identity, *amount, b"text\n");
         } else {
             series.settle(*identity);
         }
@@ -237,8 +234,8 @@ fn a_series_missing_beside_a_malformed_line_is_not_forgotten() {
 
 #[test]
 fn each_record_has_the_value_of_its_own_series() {
-    let wide = ["999999999999999998", "999999999999999999"];
-    let values = ["0", "0", "?", "?", wide[0], wide[1], wide[1], "7.5", "7.5", "0"];
+    let large = ["999999999999999998", "999999999999999999"];
+    let values = ["0", "0", "?", "?", large[0], large[1], large[1], "7.5", "7.5", "0"];
     let seen = values.map(|text| Number::parse(text).and_then(Number::finite));
     let mut series = Series::default();
     (1..).zip(seen).for_each(|(identity, seen)| series.resume(Record { identity, seen }));
@@ -261,7 +258,7 @@ fn what_is_kept_beside_malformed_lines_is_bounded() {
     (0..LINES_MAX).for_each(|number| series.resume(Record { identity: identity(number), seen: None }));
     series.begin(Continuity::Continued);
     let other = Line { kind: LineKind::Passing, ..line(7) };
-    (0..5).for_each(|_| series.see(Place::New, &other));
+    (0..5).for_each(|_| series.pass(Place::New, &other));
     finish(&mut series, &[], false, false);
     assert_eq!(series.len(), LINES_MAX - 5);
     // What came back was there all the time, as far as anybody knows.
