@@ -1,11 +1,11 @@
 //! Datagrams in little memory: what a line has in common with the line before it is not kept twice.
 //!
-//! A step is how many of the next bytes are those of the line before, in one byte; how many new ones stand in place of
-//! how many of the line before, in the halves of another; and the new ones. Where lines differ, a step ends with
-//! their parts, which go up to a comma, a bar or the line feed: a name and its value, a type, a tag. What is in common
-//! may go on into the next line, and in that before it into this one. Whoever reads steps needs to know none of that.
-//! A datagram begins anew, so that each can be read alone. Nothing else is known of lines: any text comes out as it
-//! went in.
+//! A datagram is kept as edits. An edit is how many of the next bytes are those of the line before, in one byte; how
+//! many new ones stand in place of how many of the line before, in the halves of another; and the new ones. Where
+//! lines differ, an edit ends with their parts, which go up to a comma, a bar or the line feed: a name and its value, a
+//! type, a tag. What is in common may go on into the next line, and in that before it into this one. Whoever reads
+//! edits needs to know none of that. A datagram begins anew, so that each can be read alone. Nothing else is known of
+//! lines: any text comes out as it went in.
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ use memchr::memchr;
 
 use crate::wide::{Pen, STEP, Step, Text, common, part_end};
 
-/// The most bytes that a step has in common with the line before: they are counted in one byte.
+/// The most bytes that an edit has in common with the line before: they are counted in one byte.
 const COMMON_BYTES_MAX: usize = u8::MAX as usize;
-/// The most new bytes of a step, and the most of the line before in their place: they are counted in half a byte.
+/// The most new bytes of an edit, and the most of the line before in their place: they are counted in half a byte.
 const NEW_BYTES_MAX: usize = 14;
 const _: () = assert!(NEW_BYTES_MAX + 2 <= STEP);
 
@@ -65,7 +65,7 @@ fn write(pen: &mut Pen<'_>, datagram: &[u8]) {
     let bytes_max = 2 * datagram.len();
     // As far as it is written, and in the line before, as far as that was read.
     let (mut at, mut before) = ((line_end(datagram, 0) + 1).min(datagram.len()), 0);
-    write_step(pen, 0, datagram, 0..at, 0);
+    write_edit(pen, 0, datagram, 0..at, 0);
     while at < datagram.len() && pen.written() <= bytes_max {
         // Nothing is copied from where it is written.
         let distance = at - before;
@@ -73,19 +73,19 @@ fn write(pen: &mut Pen<'_>, datagram: &[u8]) {
         let common = common(datagram, before, at, max);
         (at, before) = (at + common, before + common);
         let (new, passed) = if common < max { difference(datagram, before, at) } else { (0, 0) };
-        write_step(pen, common, datagram, at..at + new, passed);
+        write_edit(pen, common, datagram, at..at + new, passed);
         (at, before) = (at + new, before + passed);
     }
     if pen.written() > bytes_max {
         // There is hardly anything in its parts: it takes less as if nothing were in common.
         pen.take_back(u32::MAX);
-        write_step(pen, 0, datagram, 0..datagram.len(), 0);
+        write_edit(pen, 0, datagram, 0..datagram.len(), 0);
     }
 }
 
-/// Writes a step, or several where it is too much for one.
+/// Writes an edit, or several where it is too much for one.
 #[inline]
-fn write_step(pen: &mut Pen<'_>, common: usize, datagram: &[u8], new: Range<usize>, passed: usize) {
+fn write_edit(pen: &mut Pen<'_>, common: usize, datagram: &[u8], new: Range<usize>, passed: usize) {
     let count = new.len().min(NEW_BYTES_MAX);
     let counts = counts(common, count, passed.min(NEW_BYTES_MAX));
     pen.step(Step::at(datagram, new.start).behind(counts), 2 + count);
@@ -94,7 +94,7 @@ fn write_step(pen: &mut Pen<'_>, common: usize, datagram: &[u8], new: Range<usiz
     }
 }
 
-/// What a long step has left, apart because most are short.
+/// What a long edit has left, apart because most are short.
 #[inline(never)]
 fn write_rest(pen: &mut Pen<'_>, datagram: &[u8], mut new: Range<usize>, mut passed: usize) {
     while !new.is_empty() || passed > 0 {
@@ -144,7 +144,7 @@ fn read(pen: &mut Pen<'_>, coded: &[u8], bytes: usize) {
     }
 }
 
-/// The counts of a step, which are within their limits.
+/// The counts of an edit, which are within their limits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "a byte and two halves of one")]
 fn counts(common: usize, new: usize, passed: usize) -> u16 {
@@ -231,7 +231,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-        // For all texts: what goes in comes out, and takes at most twice as much, beside a step.
+        // For all texts: what goes in comes out, and takes at most twice as much, beside an edit.
         #[test]
         fn every_text_comes_out_as_it_went_in(
             datagrams in prop::collection::vec("(aaaaaaaaaaaaaaaaaaaa|[ab,|\n]){0,60}|\\PC{0,40}", 0..6)
