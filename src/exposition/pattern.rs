@@ -45,7 +45,7 @@ impl<'a> Pattern<'a> {
     #[inline]
     #[must_use]
     pub fn same_bytes(&self, text: &[u8]) -> Option<usize> {
-        let same = wide::alike(text, self.text, self.usual.head_bytes.into());
+        let same = wide::same_bytes(text, self.text, self.usual.head_bytes.into());
         (same > self.usual.name_bytes.into()).then_some(same)
     }
 

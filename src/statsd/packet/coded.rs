@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use crate::wide::{Pen, STEP, Step, Text, common, part_end};
+use crate::wide::{Pen, STEP, Step, Text, part_end, same_bytes};
 
 /// The most bytes that an edit has in common with the line before: they are counted in one byte.
 const COMMON_BYTES_MAX: usize = u8::MAX as usize;
@@ -70,7 +70,7 @@ fn write(pen: &mut Pen<'_>, datagram: &[u8]) {
         // Nothing is copied from where it is written.
         let distance = at - before;
         let max = if distance < STEP { distance } else { COMMON_BYTES_MAX };
-        let common = common(datagram, before, at, max);
+        let common = same_bytes(rest_of(datagram, before), rest_of(datagram, at), max);
         (at, before) = (at + common, before + common);
         let (new, passed) = if common < max { difference(datagram, before, at) } else { (0, 0) };
         write_edit(pen, common, datagram, at..at + new, passed);
@@ -128,8 +128,14 @@ fn long_difference(text: &[u8], before: usize, at: usize) -> (usize, usize) {
 
 /// Where the line feed stands of the line that goes on at `at`, or the text ends.
 fn line_end(text: &[u8], at: usize) -> usize {
-    let rest = text.get(at..).unwrap_or_default();
+    let rest = rest_of(text, at);
     at + memchr(b'\n', rest).unwrap_or(rest.len())
+}
+
+/// What stands from `at` on.
+#[inline]
+fn rest_of(text: &[u8], at: usize) -> &[u8] {
+    text.get(at..).unwrap_or_default()
 }
 
 fn read(pen: &mut Pen<'_>, coded: &[u8], bytes: usize) {
