@@ -105,11 +105,11 @@ pub struct Families {
     own: Option<Vec<(Fingerprint, Kind)>>,
     /// What was declared before here, as far as anybody asked.
     kinds: FingerprintMap<Kind>,
-    /// How many of the passed ones are among them.
-    asked: usize,
+    /// How many of the passed ones `kinds` holds.
+    caught_up: usize,
     /// The standing of the last name asked for, unless a family was declared since.
     last: Option<Standing>,
-    /// It, if there is a last standing; else of no meaning, and a place to write names.
+    /// The name that `last` is of; without one, scratch for writing names.
     last_name: Text,
     /// Goes up whenever what was said of a name may no longer be so.
     generation: u32,
@@ -124,7 +124,7 @@ pub const FAMILIES_MAX: usize = 1 << 18;
 impl Families {
     /// A new body begins.
     pub fn begin(&mut self) {
-        (self.passed, self.asked, self.own, self.are_disputed) = (0, 0, None, false);
+        (self.passed, self.caught_up, self.own, self.are_disputed) = (0, 0, None, false);
         self.renew();
         self.kinds.clear();
     }
@@ -195,12 +195,7 @@ impl Families {
         self.are_disputed
     }
 
-    /// What a sample of this name is.
-    pub fn role(&mut self, name: &str, fingerprints: &Fingerprints) -> Role {
-        self.standing(name.as_bytes(), fingerprints).role
-    }
-
-    /// A family declared under the sample's whole name decides; else the one without the suffix.
+    /// What a sample of this name is. A family declared under its whole name decides; else the one without the suffix.
     /// The suffix alone decides nothing: `x_total` may be a gauge.
     pub fn standing(&mut self, name: &[u8], fingerprints: &Fingerprints) -> Standing {
         if let Some(standing) = self.last
@@ -273,8 +268,8 @@ impl Families {
     fn catch_up(&mut self) {
         // Those behind the last one kept are passed too.
         let end = self.passed.min(self.known.len());
-        let passed = self.known.get(self.asked..end).unwrap_or_default();
+        let passed = self.known.get(self.caught_up..end).unwrap_or_default();
         self.kinds.extend(passed.iter().copied());
-        self.asked = self.passed;
+        self.caught_up = self.passed;
     }
 }
