@@ -34,7 +34,7 @@ pub(super) struct Connection {
     socket: Option<FileId>,
     /// The same socket for the reactor, once it was waited for.
     waited: Option<Async<UnixStream>>,
-    /// Until then something comes, or more of it.
+    /// Nothing is read before this is over: more is to come by then.
     pause: Option<Timer>,
 }
 

@@ -1,9 +1,9 @@
 //! The state as bytes: pure, versioned, with a sum over all of it at the end.
 //!
 //! Lines of text first: a title with the version, when it was saved, the key of the fingerprints, the choice of
-//! series, the engine, its start and the boot of its machine (empty where there is none), and how many series and debts follow. Then, in little-endian order, 18
-//! bytes for each series (fingerprint, mantissa and exponent of its last value), and for each debt the same of what is owed, the
-//! length of its text in 4 bytes, and the text.
+//! series, the engine, its start and the boot of its machine (empty where there is none), and how many series and debts
+//! follow. Then, in little-endian order, 18 bytes for each series (fingerprint, mantissa and exponent of its last
+//! value), and for each debt the same of what is owed, the length of its text in 4 bytes, and the text.
 
 use std::fmt;
 use std::io::{self, Write};
