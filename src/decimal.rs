@@ -18,8 +18,8 @@ const DIGITS_BYTES: usize = DIGITS_MAX.next_multiple_of(wide::WORD);
 const MANTISSA_MAX: i128 = 999_999_999_999_999_999;
 /// Powers of ten that align two mantissas without leaving `i128`.
 const SHIFT_MAX: u32 = 20;
-/// Where the first digit of a number stands that a double keeps exactly enough: the power of ten above it. Beyond, a
-/// double has fewer digits, or is zero or infinite (IEEE 754: 2.2e-308 to 1.8e308), and it decides.
+/// The magnitudes (the power of ten above the first digit) at which a double keeps a number's digits. Outside, the
+/// double decides: it has fewer digits, or is zero or infinite (IEEE 754: 2.2e-308 to 1.8e308).
 const MAGNITUDES: std::ops::Range<i32> = -300..309;
 /// With a smaller exponent, up or down, any mantissa is a number that a double keeps.
 const EXPONENT_USUAL: u16 = 280;
@@ -166,10 +166,10 @@ impl Decimal {
     #[inline(never)]
     fn leading_long(text: &[u8]) -> Option<Leading> {
         let sign = usize::from(text.first() == Some(&b'-'));
-        let (mut mantissa, whole) = few_digits(text.get(sign..)?);
+        let (mut mantissa, whole) = leading_number(text.get(sign..)?);
         let (mut bytes, mut fraction) = (sign + whole, 0);
         if text.get(bytes) == Some(&b'.') {
-            let (below, count) = few_digits(text.get(bytes + 1..)?);
+            let (below, count) = leading_number(text.get(bytes + 1..)?);
             mantissa = mantissa.wrapping_mul(*POWERS.get(count)?).wrapping_add(below);
             (bytes, fraction) = (bytes + 1 + count, count);
         }
@@ -213,7 +213,7 @@ impl Decimal {
     /// Reads what [`Self::write_to`] wrote, and is the same number. [`Number::parse`] takes zeros at the end of a large one
     /// for digits, and would round the others.
     #[must_use]
-    pub fn written(text: &[u8]) -> Option<Self> {
+    pub fn from_written(text: &[u8]) -> Option<Self> {
         if text == b"0" {
             return Some(Self::ZERO);
         }
@@ -428,7 +428,7 @@ impl Decimal {
             pen.byte(b'.');
             pen.part(&text, end - zeros, end);
         } else {
-            pen.text_of(b"0.");
+            pen.push_slice(b"0.");
             (count..zeros).for_each(|_| pen.byte(b'0'));
             pen.part(&text, begin, end);
         }
@@ -467,8 +467,8 @@ impl fmt::Display for Decimal {
 
 /// The number that the first digits of a text are, and how many they are. Of too many, [`DIGITS_MAX`] and one are read.
 #[inline(never)]
-fn few_digits(text: &[u8]) -> (u64, usize) {
-    let Some(step) = wide::Step::first(text) else { return many_digits(text) };
+fn leading_number(text: &[u8]) -> (u64, usize) {
+    let Some(step) = wide::Step::first(text) else { return leading_number_by_digits(text) };
     let [first, second] = step.words();
     match step.places_of_no_digit().trailing_zeros() as usize {
         count @ ..wide::WORD => (wide::number(first, count), count),
@@ -477,13 +477,13 @@ fn few_digits(text: &[u8]) -> (u64, usize) {
             let power = POWERS.get(behind).copied().unwrap_or(1);
             (wide::number(first, wide::WORD) * power + wide::number(second, behind), count)
         }
-        _ => many_digits(text),
+        _ => leading_number_by_digits(text),
     }
 }
 
-/// The same where they are many, or the text ends.
+/// The same digit by digit, where they are many or the text is shorter than a step.
 #[cold]
-fn many_digits(text: &[u8]) -> (u64, usize) {
+fn leading_number_by_digits(text: &[u8]) -> (u64, usize) {
     let digits = text.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit());
     digits.fold((0, 0), |(number, count), digit| (10 * number + u64::from(digit - b'0'), count + 1))
 }
@@ -491,7 +491,7 @@ fn many_digits(text: &[u8]) -> (u64, usize) {
 /// How many bytes the number takes that a line ends with, if it is short and written as [`Decimal::write_to`] writes
 /// it: no exponent, no zeros that say nothing, no sign.
 #[inline]
-pub(crate) fn settled_bytes(text: &[u8]) -> Option<usize> {
+pub(crate) fn canonical_bytes(text: &[u8]) -> Option<usize> {
     let step = wide::Step::at(text, 0);
     let others = step.places_of_no_digit();
     let whole = others.trailing_zeros() as usize;
@@ -508,7 +508,7 @@ pub(crate) fn settled_bytes(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// What as many digits behind a mantissa multiply it by.
+/// Powers of ten.
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
 const POWERS: [u64; DIGITS_MAX + 1] = {
     let mut powers = [1; DIGITS_MAX + 1];
@@ -593,10 +593,46 @@ mod tests {
             ("1e-330", "0"),
         ] {
             assert_eq!(shown(decimal(text)), expected, "{text}");
-            assert_eq!(Decimal::written(expected.as_bytes()), Some(decimal(text)), "{text}");
+            assert_eq!(Decimal::from_written(expected.as_bytes()), Some(decimal(text)), "{text}");
         }
         assert_eq!(shown(decimal("5e-324")).len(), 326);
         assert_eq!(shown(decimal("1.7976931348623157e308")).len(), 309);
+    }
+
+    #[test]
+    fn canonical_texts_are_those_that_are_written_so() {
+        for text in [
+            "0",
+            "7",
+            "100",
+            "007",
+            "00",
+            "0.5",
+            "0.05",
+            "00.5",
+            ".5",
+            "1.",
+            "1.50",
+            "0.0",
+            "10.01",
+            "1.2e3",
+            "1e3",
+            "+1",
+            "-5",
+            "-0",
+            "123456789012345",
+            "1234567890123.5",
+            "1234567890123.0",
+            "0.0000000000001",
+        ] {
+            // One with a sign is read the slow way.
+            let is_canonical = shown(decimal(text)) == text && !text.starts_with('-');
+            let line_end = format!("{text}\na 1.5\n");
+            assert_eq!(canonical_bytes(line_end.as_bytes()), is_canonical.then_some(text.len()), "{text}");
+            for other in ["", " ", " 1\n", "x\n", "\r\n"] {
+                assert_eq!(canonical_bytes(format!("{text}{other}").as_bytes()), None, "{text}{other}");
+            }
+        }
     }
 
     #[test]
@@ -604,11 +640,11 @@ mod tests {
         for mantissa in [1, -7, 10_000_001, 123_456_789_012_345_678, -999_999_999_999_999_999] {
             for exponent in -320..=291 {
                 let number = Decimal { mantissa, exponent };
-                assert_eq!(Decimal::written(shown(number).as_bytes()), Some(number), "{number}");
+                assert_eq!(Decimal::from_written(shown(number).as_bytes()), Some(number), "{number}");
             }
         }
         for text in ["", "-", "00", "1x", "1|c", "1234567890123456789"] {
-            assert_eq!(Decimal::written(text.as_bytes()), None, "{text}");
+            assert_eq!(Decimal::from_written(text.as_bytes()), None, "{text}");
         }
     }
 

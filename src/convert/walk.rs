@@ -211,7 +211,7 @@ fn said<'a>(known: &series::Known, tail: &'a [u8]) -> Option<Said<'a>> {
         _ if note.is_watched() => return None,
         Known::Gauge if !note.is_plain() => return None,
         Known::Gauge => {
-            if let Some(bytes) = decimal::settled_bytes(tail) {
+            if let Some(bytes) = decimal::canonical_bytes(tail) {
                 let value = Value::Gauge(Written::Text(tail, bytes));
                 return Some(Said::News(News { value, bytes: bytes + 1 }));
             }

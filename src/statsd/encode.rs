@@ -225,7 +225,7 @@ fn push_value(value: Decimal, kind: Kind, out: &mut Text) {
 #[must_use]
 pub fn counted(line: &[u8]) -> Option<Decimal> {
     let (_, value, _) = rate::parts(line)?;
-    Decimal::written(value)
+    Decimal::from_written(value)
 }
 
 fn push_line(out: &mut Text, name: &str, value: Decimal, kind: Kind, field: &str) {

@@ -78,7 +78,7 @@ impl Text {
 
     /// Appends any bytes.
     pub fn push_slice(&mut self, bytes: &[u8]) {
-        self.append(bytes.len(), |pen| pen.text_of(bytes));
+        self.append(bytes.len(), |pen| pen.push_slice(bytes));
     }
 
     /// Appends what `write` writes into room for `count` bytes, and what it returns.
@@ -204,7 +204,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Writes again what was written from `begin` on, up to where the room is written at most.
+    /// Writes again `count` bytes from `begin` on. All of them are written already, or `begin` is at least a step behind,
+    /// and the others are written by this before they are copied.
     #[inline]
     pub(crate) fn again(&mut self, mut begin: usize, count: usize) {
         let end = begin + count;
@@ -232,7 +233,7 @@ impl<'a> Pen<'a> {
 
     /// Writes a text.
     #[inline]
-    pub fn text_of(&mut self, text: &[u8]) {
+    pub fn push_slice(&mut self, text: &[u8]) {
         self.part(text, 0, text.len());
     }
 }
