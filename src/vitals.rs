@@ -68,7 +68,7 @@ pub enum Count {
     ValuesNotFinite,
     /// Cumulative values below zero.
     ValuesNegative,
-    /// Samples whose series stood in the scrape before.
+    /// Cumulative samples whose series stood earlier in the same scrape; the first value counts.
     SamplesRepeated,
     /// Gauges that arrive as another one.
     GaugesMerged,

@@ -50,7 +50,7 @@ pub struct Counts {
     pub not_finite: usize,
     /// Cumulative values below zero, which cannot be.
     pub negative: usize,
-    /// Samples whose series stood in the scrape before.
+    /// Cumulative samples whose series stood earlier in the same scrape; the first value counts.
     pub repeated: usize,
     /// Gauges that cleaning, or dropped or renamed labels, made one with another: the server keeps the last.
     pub merged: usize,
