@@ -39,7 +39,7 @@ use again::Again;
 use alike::Alike;
 use filter::Filter;
 use labeling::Labeling;
-use note::{Known, Note};
+use note::{Handling, Note};
 use observed::Observed;
 use plain::Plain;
 pub use report::{Counts, Incomplete, Report};
@@ -331,7 +331,7 @@ impl Converter {
         if !is_as_before {
             self.again.make_room();
             self.series_count = self.series.len();
-            let gauges = self.series.notes().filter(|(_, note)| Note(*note).known() == Known::Gauge);
+            let gauges = self.series.notes().filter(|(_, note)| Note(*note).handling() == Handling::Gauge);
             self.alike.changed(self.reading.changed.drain(..), gauges.map(|(identity, _)| identity));
         }
         self.reading.counts.merged = self.alike.merged();

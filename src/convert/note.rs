@@ -8,7 +8,7 @@ pub(super) struct Note(pub(super) u8);
 
 /// What is to be done with a line that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum Handling {
     /// A comment without a meaning: nothing.
     Comment,
     /// The line declares a family.
@@ -99,13 +99,13 @@ impl Note {
     }
 
     #[inline]
-    pub(super) fn known(self) -> Known {
+    pub(super) fn handling(self) -> Handling {
         match self.0 & ROLE_MASK {
-            COMMENT => Known::Comment,
-            TYPE => Known::Type,
-            _ if self.0 & (PLAIN | IGNORED) == IGNORED => Known::Ignored,
-            FIRST_GAUGE.. => Known::Gauge,
-            _ => Known::Counter,
+            COMMENT => Handling::Comment,
+            TYPE => Handling::Type,
+            _ if self.0 & (PLAIN | IGNORED) == IGNORED => Handling::Ignored,
+            FIRST_GAUGE.. => Handling::Gauge,
+            _ => Handling::Counter,
         }
     }
 
@@ -144,17 +144,20 @@ mod tests {
         for role in ROLES {
             let note = Note::sample(role, true, false, Plainness::Whole);
             assert_eq!(note.role(), role);
-            let known =
-                if role.is_cumulative() || role == Role::Created { Known::Counter } else { Known::Gauge };
-            assert_eq!(note.known(), known, "{role:?}");
+            let handling = if role.is_cumulative() || role == Role::Created {
+                Handling::Counter
+            } else {
+                Handling::Gauge
+            };
+            assert_eq!(note.handling(), handling, "{role:?}");
             for is_watched in [true, false] {
                 let ignored = Note::sample(role, false, is_watched, Plainness::Whole);
-                assert_eq!((ignored.known(), ignored.is_watched()), (Known::Ignored, is_watched));
+                assert_eq!((ignored.handling(), ignored.is_watched()), (Handling::Ignored, is_watched));
                 assert!(!ignored.is_plain());
             }
             for follows in [true, false] {
                 let note = note.following_type(follows);
-                assert_eq!((note.role(), note.known(), note.is_led()), (role, known, follows));
+                assert_eq!((note.role(), note.handling(), note.is_led()), (role, handling, follows));
             }
         }
         let flags = |is_watched, plainness| {
@@ -167,7 +170,7 @@ mod tests {
         assert_eq!(flags(false, Plainness::WholeBound), [true, true, false, false]);
         assert_eq!(flags(false, Plainness::Cleaned), [true, false, true, false]);
         assert_eq!(flags(false, Plainness::CleanedWholeBound), [true, true, true, false]);
-        assert_eq!((Note::COMMENT.known(), Note::TYPE.known()), (Known::Comment, Known::Type));
+        assert_eq!((Note::COMMENT.handling(), Note::TYPE.handling()), (Handling::Comment, Handling::Type));
         assert_eq!((Note::COMMENT.is_led(), Note::TYPE.is_led()), (true, false));
     }
 }

@@ -5,7 +5,7 @@
 //! Whatever is not plain takes the exact way through the encoder; both write the same.
 
 use super::name::{self, Spelling};
-use super::note::{Known, Note, Plainness};
+use super::note::{Handling, Note, Plainness};
 use super::walk::Written;
 use crate::decimal::TEXT_BYTES_MAX;
 use crate::exposition::{Role, Sample};
@@ -93,7 +93,7 @@ impl Plain {
             let name_bytes = write_name(line, head_bytes, pen);
             name::end_name(note.role(), pen);
             value.write_with(pen);
-            let is_counter = note.known() == Known::Counter;
+            let is_counter = note.handling() == Handling::Counter;
             let (labels, end) = (name_bytes + 1, head_bytes.saturating_sub(BEHIND_LABELS.len()));
             if labels < end {
                 pen.short(if is_counter { &COUNTER_TAGS } else { &GAUGE_TAGS });

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::key::{Label, canonical, sort, write_head};
 use super::named::{CPUS, INFO, Named, START, Template, Templates};
-use super::note::{Known, Note, Plainness};
+use super::note::{Handling, Note, Plainness};
 use super::plain::Plain;
 use super::walk::Written;
 use super::{Converter, SAMPLES_MAX, name, observed};
@@ -13,7 +13,7 @@ use crate::config::Histograms;
 use crate::decimal::{Decimal, Number, ShortText};
 use crate::exposition::{self, HEAD_BYTES_MAX, LineError, Role, Sample, Standing};
 use crate::fingerprint::Fingerprint;
-use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
+use crate::series::{Known, Line, LineKind, NOT_EXPECTED, Place};
 use crate::statsd::{Cleaning, Encoder, Format, Kind, Metric};
 
 /// How many lines may be passed over and looked at for one that declares a family.
@@ -98,7 +98,7 @@ impl Converter {
     #[inline(never)]
     fn passes_over_family(&self, place: Place) -> bool {
         self.series.passed_over(place).is_none_or(|mut notes| {
-            notes.len() > PASSED_OVER_MAX || notes.any(|note| Note(note).known() == Known::Type)
+            notes.len() > PASSED_OVER_MAX || notes.any(|note| Note(note).handling() == Handling::Type)
         })
     }
 
@@ -121,14 +121,14 @@ impl Converter {
         };
         let (line, place, note) = self.place(sample, named);
         let is_as_it_is = note.is_plain() && !note.is_cleaned();
-        if !is_as_it_is && note.known() != Known::Ignored && !self.is_known(place, &line) {
+        if !is_as_it_is && note.handling() != Handling::Ignored && !self.is_known(place, &line) {
             self.note_cleaning(sample, line.identity, note);
         }
         if let Some(value) = value.filter(|_| note.is_watched()) {
             self.watch(sample, value);
         }
-        match (note.known(), value) {
-            (Known::Counter, Some(Number::Finite(value))) if !value.is_negative() => {
+        match (note.handling(), value) {
+            (Handling::Counter, Some(Number::Finite(value))) if !value.is_negative() => {
                 if place == Place::Repeated {
                     self.reading.counts.repeated += 1;
                     return;
@@ -143,7 +143,7 @@ impl Converter {
                     self.write(text, sample, &line, Some(line.identity), owed);
                 }
             }
-            (Known::Counter, value) => {
+            (Handling::Counter, value) => {
                 self.series.keep(place, &line);
                 match value {
                     Some(Number::Finite(_)) => self.reading.counts.negative += 1,
@@ -151,14 +151,12 @@ impl Converter {
                     None => {}
                 }
             }
-            (known, value) => {
+            (handling, value) => {
                 self.series.pass(place, &line);
-                match value {
-                    Some(Number::Finite(value)) if known == Known::Gauge => {
-                        self.write(text, sample, &line, None, value);
-                    }
-                    Some(Number::NotFinite) if known == Known::Gauge => self.reading.counts.not_finite += 1,
-                    _ => {}
+                match value.filter(|_| handling == Handling::Gauge) {
+                    Some(Number::Finite(value)) => self.write(text, sample, &line, None, value),
+                    Some(Number::NotFinite) => self.reading.counts.not_finite += 1,
+                    None => {}
                 }
             }
         }
@@ -190,9 +188,8 @@ impl Converter {
 
     /// Whether this very line, and as what it is, stood here in the scrape before.
     fn is_known(&self, place: Place, line: &Line) -> bool {
-        let is_it = |known: &series::Known| {
-            (known.head_bytes(), known.note()) == (usize::from(line.head_bytes), line.note)
-        };
+        let is_it =
+            |known: &Known| (known.head_bytes(), known.note()) == (usize::from(line.head_bytes), line.note);
         place == Place::Expected && self.series.expected().is_some_and(is_it)
     }
 
@@ -296,7 +293,9 @@ impl Converter {
     #[inline(never)]
     fn note_cleaning(&mut self, sample: &Sample<'_>, identity: Fingerprint, note: Note) {
         // What becomes of a gauge matters to others, too; of other plain lines only values are cleaned.
-        if let Some(usual) = sample.usual().filter(|_| note.is_plain() && note.known() == Known::Counter) {
+        if let Some(usual) =
+            sample.usual().filter(|_| note.is_plain() && note.handling() == Handling::Counter)
+        {
             let (odd_values, is_last_odd) = usual.odd_values();
             self.reading.cleaning.tags += odd_values + usize::from(is_last_odd);
             return;
@@ -312,7 +311,7 @@ impl Converter {
         let Cleaning { names, tags } = self.encoder.cleaning(&name, &tags);
         self.reading.cleaning.names += names;
         self.reading.cleaning.tags += tags;
-        if (names + tags > 0 || is_relabelled) && note.known() == Known::Gauge {
+        if (names + tags > 0 || is_relabelled) && note.handling() == Handling::Gauge {
             for (key, value) in &mut labels {
                 let (clean_key, clean_value) = self.encoder.cleaned_tag(key, value);
                 (*key, *value) = (clean_key.into(), clean_value.into());
@@ -349,6 +348,6 @@ fn expected_bytes(head_bytes: usize) -> u16 {
 
 fn line(head: Fingerprint, identity: Fingerprint, sample: &Sample<'_>, note: Note) -> Line {
     let head_bytes = expected_bytes(sample.head.len());
-    let kind = if note.known() == Known::Counter { LineKind::Cumulative } else { LineKind::Passing };
+    let kind = if note.handling() == Handling::Counter { LineKind::Cumulative } else { LineKind::Passing };
     Line { head, head_bytes, identity, note: note.0, kind }
 }

@@ -6,11 +6,11 @@
 
 use super::Converter;
 use super::named::Templates;
-use super::note::{Known, Note};
+use super::note::{Handling, Note};
 use crate::decimal::{self, Decimal, ShortText};
 use crate::exposition::{LINE_BYTES_MAX, Tail};
 use crate::fingerprint::Fingerprint;
-use crate::series::{self, Line, LineKind, NOT_EXPECTED, Place};
+use crate::series::{Known, Line, LineKind, NOT_EXPECTED, Place};
 use crate::wide::{Pen, Step};
 
 impl Converter {
@@ -122,7 +122,7 @@ impl Converter {
 
     /// The expected line, with which `line` begins, has this value now.
     #[inline]
-    fn changed_line(&mut self, known: &series::Known, line: &[u8], value: Value<'_>) {
+    fn changed_line(&mut self, known: &Known, line: &[u8], value: Value<'_>) {
         match value {
             Value::Gauge(value) => {
                 self.series.accept(1);
@@ -138,7 +138,7 @@ impl Converter {
 
     /// The expected counter, with whose line `line` begins, has this value, which is written so.
     #[inline]
-    fn plain_counter(&mut self, known: &series::Known, line: &[u8], value: Decimal, text: ShortText) {
+    fn plain_counter(&mut self, known: &Known, line: &[u8], value: Decimal, text: ShortText) {
         let identity = self.series.expected_identity();
         let owed = self.series.observe_expected(value, text).unwrap_or_else(|| {
             let line = Line {
@@ -203,14 +203,16 @@ enum Value<'a> {
 
 /// Reads what stands behind the head of a known line; `None` if something about it is odd.
 #[inline(never)]
-fn said<'a>(known: &series::Known, tail: &'a [u8]) -> Option<Said<'a>> {
+fn said<'a>(known: &Known, tail: &'a [u8]) -> Option<Said<'a>> {
     let note = Note(known.note());
-    let kind = note.known();
-    match kind {
-        Known::Comment | Known::Type => return Some(Said::Comment { is_type: kind == Known::Type }),
+    let handling = note.handling();
+    match handling {
+        Handling::Comment | Handling::Type => {
+            return Some(Said::Comment { is_type: handling == Handling::Type });
+        }
         _ if note.is_watched() => return None,
-        Known::Gauge if !note.is_plain() => return None,
-        Known::Gauge => {
+        Handling::Gauge if !note.is_plain() => return None,
+        Handling::Gauge => {
             if let Some(bytes) = decimal::canonical_bytes(tail) {
                 let value = Value::Gauge(Written::Text(tail, bytes));
                 return Some(Said::News(News { value, bytes: bytes + 1 }));
@@ -219,12 +221,12 @@ fn said<'a>(known: &series::Known, tail: &'a [u8]) -> Option<Said<'a>> {
                 return Some(Said::News(News { value: Value::NotFinite, bytes }));
             }
         }
-        Known::Ignored | Known::Counter => {}
+        Handling::Ignored | Handling::Counter => {}
     }
     let Tail { value, value_bytes, bytes } = Tail::leading(tail)?;
-    let value = match kind {
-        Known::Ignored => return Some(Said::Nothing { bytes }),
-        Known::Gauge => Value::Gauge(Written::Number(value)),
+    let value = match handling {
+        Handling::Ignored => return Some(Said::Nothing { bytes }),
+        Handling::Gauge => Value::Gauge(Written::Number(value)),
         _ if known.is_settled_at(value) => return Some(Said::Nothing { bytes }),
         _ if !note.is_plain() || value.is_negative() => return None,
         _ => Value::Counter(value, ShortText::of(tail, value_bytes)),
