@@ -24,8 +24,8 @@ const TYPE: u8 = 15;
 const ROLE_MASK: u8 = 15;
 /// The line can be written straight from its head. What the two bits behind say depends on this one.
 const PLAIN: u8 = 16;
-/// Of a plain line: its bound is whole.
-const WHOLE_BOUND: u8 = 32;
+/// Of a plain line: `.0` is put behind its bound.
+const POINT_ZERO: u8 = 32;
 /// Of a plain line: its labels are to be cleaned.
 const CLEANED: u8 = 64;
 /// Of another line: the converter looks into it in every scrape.
@@ -41,13 +41,13 @@ pub(super) enum Plainness {
     /// Not at all.
     None,
     /// As it is.
-    Whole,
+    AsItIs,
     /// As it is, with `.0` behind its bound.
-    WholeBound,
+    PointZero,
     /// With its label values cleaned.
     Cleaned,
     /// The same with `.0` behind its bound.
-    CleanedWholeBound,
+    CleanedPointZero,
 }
 
 /// By their codes, which are their places in the declaration; the gauges' last. A series that was saved has no note, which
@@ -77,10 +77,10 @@ impl Note {
                 (if is_watched { WATCHED } else { 0 }) | if is_sent { 0 } else { IGNORED }
             }
             Plainness::None => 0,
-            Plainness::Whole => PLAIN,
-            Plainness::WholeBound => PLAIN | WHOLE_BOUND,
+            Plainness::AsItIs => PLAIN,
+            Plainness::PointZero => PLAIN | POINT_ZERO,
             Plainness::Cleaned => PLAIN | CLEANED,
-            Plainness::CleanedWholeBound => PLAIN | CLEANED | WHOLE_BOUND,
+            Plainness::CleanedPointZero => PLAIN | CLEANED | POINT_ZERO,
         };
         Self(role as u8 | state)
     }
@@ -120,12 +120,12 @@ impl Note {
     }
 
     #[inline]
-    pub(super) fn has_whole_bound(self) -> bool {
-        self.0 & (PLAIN | WHOLE_BOUND) == PLAIN | WHOLE_BOUND
+    pub(super) fn needs_point_zero(self) -> bool {
+        self.0 & (PLAIN | POINT_ZERO) == PLAIN | POINT_ZERO
     }
 
     #[inline]
-    pub(super) fn is_cleaned(self) -> bool {
+    pub(super) fn needs_cleaning(self) -> bool {
         self.0 & (PLAIN | CLEANED) == PLAIN | CLEANED
     }
 
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn every_role_is_remembered() {
         for role in ROLES {
-            let note = Note::sample(role, true, false, Plainness::Whole);
+            let note = Note::sample(role, true, false, Plainness::AsItIs);
             assert_eq!(note.role(), role);
             let handling = if role.is_cumulative() || role == Role::Created {
                 Handling::Counter
@@ -151,7 +151,7 @@ mod tests {
             };
             assert_eq!(note.handling(), handling, "{role:?}");
             for is_watched in [true, false] {
-                let ignored = Note::sample(role, false, is_watched, Plainness::Whole);
+                let ignored = Note::sample(role, false, is_watched, Plainness::AsItIs);
                 assert_eq!((ignored.handling(), ignored.is_watched()), (Handling::Ignored, is_watched));
                 assert!(!ignored.is_plain());
             }
@@ -162,14 +162,14 @@ mod tests {
         }
         let flags = |is_watched, plainness| {
             let note = Note::sample(Role::Gauge, true, is_watched, plainness);
-            [note.is_plain(), note.has_whole_bound(), note.is_cleaned(), note.is_watched()]
+            [note.is_plain(), note.needs_point_zero(), note.needs_cleaning(), note.is_watched()]
         };
-        assert_eq!(flags(true, Plainness::Whole), [false, false, false, true]);
+        assert_eq!(flags(true, Plainness::AsItIs), [false, false, false, true]);
         assert_eq!(flags(false, Plainness::None), [false, false, false, false]);
-        assert_eq!(flags(false, Plainness::Whole), [true, false, false, false]);
-        assert_eq!(flags(false, Plainness::WholeBound), [true, true, false, false]);
+        assert_eq!(flags(false, Plainness::AsItIs), [true, false, false, false]);
+        assert_eq!(flags(false, Plainness::PointZero), [true, true, false, false]);
         assert_eq!(flags(false, Plainness::Cleaned), [true, false, true, false]);
-        assert_eq!(flags(false, Plainness::CleanedWholeBound), [true, true, true, false]);
+        assert_eq!(flags(false, Plainness::CleanedPointZero), [true, true, true, false]);
         assert_eq!((Note::COMMENT.handling(), Note::TYPE.handling()), (Handling::Comment, Handling::Type));
         assert_eq!((Note::COMMENT.is_led(), Note::TYPE.is_led()), (true, false));
     }

@@ -53,7 +53,7 @@ impl Plain {
     }
 
     /// How a head can be written of which [`Self::covers_names`] is true.
-    pub(super) fn covers(sample: &Sample<'_>, role: Role) -> Plainness {
+    pub(super) fn plainness(sample: &Sample<'_>, role: Role) -> Plainness {
         let Some(usual) = sample.usual() else { return Plainness::None };
         let is_short = usual.label_bytes_max() + name::BOUND_TAG.len() < TAG_CHARS_MAX;
         if !is_short || !usual.is_ascii() {
@@ -70,10 +70,10 @@ impl Plain {
             _ => Spelling::Right,
         };
         match bound {
-            Spelling::Right if odd_values == 0 => Plainness::Whole,
-            Spelling::Whole if odd_values == 0 => Plainness::WholeBound,
+            Spelling::Right if odd_values == 0 => Plainness::AsItIs,
+            Spelling::Whole if odd_values == 0 => Plainness::PointZero,
             Spelling::Right => Plainness::Cleaned,
-            Spelling::Whole => Plainness::CleanedWholeBound,
+            Spelling::Whole => Plainness::CleanedPointZero,
             Spelling::Other => Plainness::None,
         }
     }
@@ -136,7 +136,7 @@ fn write_labels(line: &[u8], at: usize, end: usize, note: Note, pen: &mut Pen<'_
     let bound = if note.role() == Role::HistogramBucket { bound_in(line, at, end) } else { end };
     // The comma before `le` belongs to it.
     let labels = if bound < end { bound.saturating_sub(",le=\"".len()).max(at) } else { end };
-    if note.is_cleaned() {
+    if note.needs_cleaning() {
         write_tags(line, at, labels, pen, write_cleaned);
     } else {
         write_tags(line, at, labels, pen, |line, value, pen| pen.until(b'"', line, value));
@@ -145,7 +145,7 @@ fn write_labels(line: &[u8], at: usize, end: usize, note: Note, pen: &mut Pen<'_
         pen.short(if labels > at { &MORE_UPPER_BOUND } else { &UPPER_BOUND });
         pen.part(line, bound, end);
     }
-    if note.has_whole_bound() {
+    if note.needs_point_zero() {
         pen.short(&POINT_ZERO);
     }
 }

@@ -120,8 +120,8 @@ impl Converter {
             }
         };
         let (line, place, note) = self.place(sample, named);
-        let is_as_it_is = note.is_plain() && !note.is_cleaned();
-        if !is_as_it_is && note.handling() != Handling::Ignored && !self.is_known(place, &line) {
+        let may_be_cleaned = !note.is_plain() || note.needs_cleaning();
+        if may_be_cleaned && note.handling() != Handling::Ignored && !self.is_known(place, &line) {
             self.note_cleaning(sample, line.identity, note);
         }
         if let Some(value) = value.filter(|_| note.is_watched()) {
@@ -205,7 +205,7 @@ impl Converter {
     fn note(&mut self, sample: &Sample<'_>, named: &mut Option<Named>) -> Note {
         let Named { standing: Standing { role, follows_type }, is_kept, is_watched, is_plain, .. } =
             self.named(sample, named);
-        let plainness = if is_plain { Plain::covers(sample, role) } else { Plainness::None };
+        let plainness = if is_plain { Plain::plainness(sample, role) } else { Plainness::None };
         let is_sent = is_kept && self.is_sent(sample, role, plainness);
         // The place of a bucket among its neighbours matters in every scrape, also where it did not grow.
         let is_observed =
