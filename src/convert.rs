@@ -128,7 +128,7 @@ struct Reading {
     has_cpus: bool,
     /// Known lines, by their places, that are what they were although families are declared in another order: the
     /// TYPE line that they followed was read last.
-    led: Range<usize>,
+    under_type: Range<usize>,
     /// Series whose growth is larger than a datagram: owing it would only keep it for ever.
     unsendable: Vec<Fingerprint>,
     /// What had to be cleaned of lines that did not stand there in the scrape before.

@@ -94,7 +94,7 @@ impl Note {
     /// Whether the line is what it is wherever the TYPE line before it is the same: it follows the one that
     /// makes it so, or is a comment.
     #[inline]
-    pub(super) fn is_led(self) -> bool {
+    pub(super) fn stays_under_type(self) -> bool {
         self.0 & FOLLOWS_TYPE != 0 || self == Self::COMMENT
     }
 
@@ -157,7 +157,10 @@ mod tests {
             }
             for follows in [true, false] {
                 let note = note.following_type(follows);
-                assert_eq!((note.role(), note.handling(), note.is_led()), (role, handling, follows));
+                assert_eq!(
+                    (note.role(), note.handling(), note.stays_under_type()),
+                    (role, handling, follows)
+                );
             }
         }
         let flags = |is_watched, plainness| {
@@ -171,6 +174,6 @@ mod tests {
         assert_eq!(flags(false, Plainness::Cleaned), [true, false, true, false]);
         assert_eq!(flags(false, Plainness::CleanedPointZero), [true, true, true, false]);
         assert_eq!((Note::COMMENT.handling(), Note::TYPE.handling()), (Handling::Comment, Handling::Type));
-        assert_eq!((Note::COMMENT.is_led(), Note::TYPE.is_led()), (true, false));
+        assert_eq!((Note::COMMENT.stays_under_type(), Note::TYPE.stays_under_type()), (true, false));
     }
 }

@@ -52,7 +52,7 @@ impl Converter {
                     self.families.pass(1);
                 } else {
                     self.families.declare(&family, kind, &self.fingerprints);
-                    self.lead(place);
+                    self.note_under_type(place);
                 }
             }
             Ok(exposition::Line::Sample(sample)) => self.sample(line, &sample, &mut None),
@@ -76,11 +76,12 @@ impl Converter {
     }
 
     /// A family was declared by the line at this place: which known lines it makes what they were.
-    fn lead(&mut self, place: Place) {
+    fn note_under_type(&mut self, place: Place) {
         let is_known = matches!(place, Place::Expected | Place::Moved(_)) && !self.families.are_disputed();
-        let led = self.series.ahead().iter().take_while(|known| is_known && Note(known.note()).is_led());
+        let under_type =
+            self.series.ahead().iter().take_while(|known| is_known && Note(known.note()).stays_under_type());
         let first = self.series.next_place();
-        self.reading.led = first..first + led.count();
+        self.reading.under_type = first..first + under_type.count();
     }
 
     /// Which known line this is. If a line that declares a family is passed over for it, the families are

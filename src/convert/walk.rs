@@ -76,7 +76,7 @@ impl Converter {
             let ahead = if self.families.is_in_step() {
                 self.series.ahead()
             } else {
-                self.series.ahead_among(&self.reading.led)
+                self.series.ahead_among(&self.reading.under_type)
             };
             for known in ahead {
                 let Some((head, tail)) = rest.split_at_checked(known.head_bytes()) else { break };
