@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::key::Label;
-use super::note::ROLES;
 use crate::exposition::{Role, sketch};
 use crate::wide::{Pen, Short};
 
@@ -55,13 +54,13 @@ const fn endings_of(role: Role) -> Endings {
     (Short::new(prometheus), Short::new(datadog))
 }
 
-/// Those of every role, by its place among [`ROLES`].
+/// Those of every role, by its place among [`Role::ALL`].
 #[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-const ENDINGS: [Endings; ROLES.len()] = {
-    let mut endings = [endings_of(Role::Untyped); ROLES.len()];
+const ENDINGS: [Endings; Role::ALL.len()] = {
+    let mut endings = [endings_of(Role::Untyped); Role::ALL.len()];
     let mut at = 0;
-    while at < ROLES.len() {
-        endings[at] = endings_of(ROLES[at]);
+    while at < Role::ALL.len() {
+        endings[at] = endings_of(Role::ALL[at]);
         at += 1;
     }
     endings

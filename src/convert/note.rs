@@ -50,20 +50,7 @@ pub(super) enum Plainness {
     CleanedPointZero,
 }
 
-/// By their codes, which are their places in the declaration; the gauges' last. A series that was saved has no note, which
-/// is the first one's.
-pub(super) const ROLES: [Role; 10] = [
-    Role::Counter,
-    Role::HistogramBucket,
-    Role::HistogramCount,
-    Role::HistogramSum,
-    Role::SummaryCount,
-    Role::SummarySum,
-    Role::Created,
-    Role::Untyped,
-    Role::Gauge,
-    Role::SummaryQuantile,
-];
+/// A role's code is its place among [`Role::ALL`]; from this one on they are gauges.
 const FIRST_GAUGE: u8 = Role::Untyped as u8;
 
 impl Note {
@@ -111,7 +98,7 @@ impl Note {
 
     #[inline]
     pub(super) fn role(self) -> Role {
-        ROLES.get(usize::from(self.0 & ROLE_MASK)).copied().unwrap_or(Role::Untyped)
+        Role::ALL.get(usize::from(self.0 & ROLE_MASK)).copied().unwrap_or(Role::Untyped)
     }
 
     #[inline]
@@ -141,13 +128,12 @@ mod tests {
 
     #[test]
     fn every_role_is_remembered() {
-        for role in ROLES {
+        for role in Role::ALL {
             let note = Note::sample(role, true, false, Plainness::AsItIs);
             assert_eq!(note.role(), role);
-            let handling = if role.is_cumulative() || role == Role::Created {
-                Handling::Counter
-            } else {
-                Handling::Gauge
+            let handling = match role {
+                Role::Untyped | Role::Gauge | Role::SummaryQuantile => Handling::Gauge,
+                _ => Handling::Counter,
             };
             assert_eq!(note.handling(), handling, "{role:?}");
             for is_watched in [true, false] {

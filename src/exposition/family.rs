@@ -50,6 +50,9 @@ impl Kind {
 const SUFFIXES: [&str; 8] = ["bucket", "count", "sum", "total", "created", "gcount", "gsum", "info"];
 
 /// What a sample is within its family.
+///
+/// The order matters: `convert/note` keeps the place. What is sent as a gauge stands last, and a saved series, which has no
+/// note, reads as the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The value of a counter.
@@ -75,11 +78,19 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether the values of such a series only grow.
-    #[must_use]
-    pub fn is_cumulative(self) -> bool {
-        !matches!(self, Self::Gauge | Self::Untyped | Self::SummaryQuantile | Self::Created)
-    }
+    /// All roles, in this order.
+    pub const ALL: [Self; 10] = [
+        Self::Counter,
+        Self::HistogramBucket,
+        Self::HistogramCount,
+        Self::HistogramSum,
+        Self::SummaryCount,
+        Self::SummarySum,
+        Self::Created,
+        Self::Untyped,
+        Self::Gauge,
+        Self::SummaryQuantile,
+    ];
 }
 
 /// What a sample is, and by which family.
