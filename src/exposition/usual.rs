@@ -21,7 +21,7 @@ pub struct Usual {
     pub(super) name_bytes: u16,
     /// The last label; without labels, all of it is zero.
     last: Part,
-    /// The last value holds something else than ASCII letters, digits and `_-:/.`.
+    /// The last value holds something else than ASCII letters, digits and `_-:/.`, as [`Step::places_of_simple`] has them.
     is_last_odd: bool,
     /// All values are ASCII.
     is_ascii: bool,
