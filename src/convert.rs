@@ -256,19 +256,11 @@ impl Converter {
     /// # Errors
     /// The scrape is not complete; nothing that is known changed.
     pub fn convert(&mut self, body: &[u8]) -> Result<Report, Incomplete> {
-        self.convert_from(body, None)
-    }
-
-    /// As [`Self::convert`], from a machine whose clocks can be read, as for [`Self::finish`].
-    ///
-    /// # Errors
-    /// The scrape is not complete; nothing that is known changed.
-    pub fn convert_from(&mut self, body: &[u8], boot: Option<&Boot>) -> Result<Report, Incomplete> {
         let mut converted = Err(Incomplete::OtherProcess);
         for _ in 0..READINGS_MAX {
             self.begin();
             self.feed(body);
-            converted = self.finish(boot.cloned());
+            converted = self.finish(None);
             if converted != Err(Incomplete::OtherProcess) {
                 break;
             }
