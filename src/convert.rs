@@ -254,7 +254,8 @@ impl Converter {
     /// Converts the body of one scrape.
     ///
     /// # Errors
-    /// The scrape is not complete; nothing that is known changed.
+    /// The scrape does not count. Nothing that is known changed, except that a resumed baseline of another engine is dropped
+    /// ([`Incomplete::OtherProcess`]).
     pub fn convert(&mut self, body: &[u8]) -> Result<Report, Incomplete> {
         let mut converted = Err(Incomplete::OtherProcess);
         for _ in 0..READINGS_MAX {
@@ -289,36 +290,16 @@ impl Converter {
     /// clocks can be read: it tells a process that was started again from a clock that was set.
     ///
     /// # Errors
-    /// The scrape is not complete; nothing that is known changed.
+    /// The scrape does not count. Nothing that is known changed, except that a resumed baseline of another engine is dropped
+    /// ([`Incomplete::OtherProcess`]).
     pub fn finish(&mut self, boot: Option<Boot>) -> Result<Report, Incomplete> {
         self.end_last_line();
-        let complete = self.complete(boot);
-        if let Err(problem) = complete {
-            self.packets.clear();
-            return Err(problem);
-        }
+        self.check().and_then(|()| self.recognise(boot)).inspect_err(|_| self.packets.clear())?;
         self.families.finish();
-        let had_all = self.reading.counts.malformed == 0;
         let is_as_before = self.series.is_as_before();
-        let (mut gone, mut put_together) = (Vec::new(), Vec::new());
-        for (series, debt) in self.series.finish(had_all) {
-            if let Some(line) = DistributionLine::parse(&debt.text) {
-                self.observed.owed(&line, debt.amount.whole());
-                put_together.push(series);
-            } else {
-                gone.push(series);
-            }
-        }
-        self.reading.counts.repeated += self.series.repeated();
-        put_together.into_iter().for_each(|line| self.series.settle(line));
+        let gone = self.finish_series();
         self.tell();
-        let text = |series: &Fingerprint| self.series.debt(*series).map(|debt| &debt.text);
-        gone.sort_by(|left, right| text(left).cmp(&text(right)));
-        for series in gone {
-            let Some(debt) = self.series.debt(series) else { continue };
-            let pushed = self.packets.push(Some(series), |out| out.push_slice(&debt.text));
-            self.pushed(pushed, Some(series));
-        }
+        self.send_gone(gone);
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
         if !is_as_before {
             self.again.make_room();
@@ -337,35 +318,40 @@ impl Converter {
         Ok(Report { counts, cleaning, is_foreign })
     }
 
-    /// Whether the scrape counts, and was read in the right belief of where it comes from.
-    fn complete(&mut self, boot: Option<Boot>) -> Result<(), Incomplete> {
-        self.reading.complete()?;
+    /// Whether the body that was read counts, and what it becomes is within its limits.
+    fn check(&self) -> Result<(), Incomplete> {
+        self.reading.check()?;
         let has_room = self.packets.bytes() <= LINES_BYTES_MAX && !self.observed.are_too_many();
-        if self.families.are_too_many() || !has_room {
-            return Err(Incomplete::TooLong);
+        if self.families.are_too_many() || !has_room { Err(Incomplete::TooLong) } else { Ok(()) }
+    }
+
+    /// What the scrape has shown is known from now on. Observations that are owed are told with its own; returns the
+    /// series that are gone and owe growth.
+    fn finish_series(&mut self) -> Vec<Fingerprint> {
+        let had_all = self.reading.counts.malformed == 0;
+        let (mut gone, mut put_together) = (Vec::new(), Vec::new());
+        for (series, debt) in self.series.finish(had_all) {
+            if let Some(line) = DistributionLine::parse(&debt.text) {
+                self.observed.owed(&line, debt.amount.whole());
+                put_together.push(series);
+            } else {
+                gone.push(series);
+            }
         }
-        let mut source = std::mem::take(&mut self.reading.source);
-        source.boot = source.process_start.and(boot);
-        if self.past == Past::Resumed && source.engine != self.source.engine {
-            self.series = Series::default();
-            self.series_count = 0;
-            self.source = Source::default();
-            self.past = Past::Nothing;
-            self.known_choice = self.choice;
-            (self.was_foreign, self.expects_restart) = (true, false);
-            return Err(Incomplete::OtherProcess);
+        put_together.into_iter().for_each(|series| self.series.settle(series));
+        self.reading.counts.repeated += self.series.repeated();
+        gone
+    }
+
+    /// Sends what these series owe, sorted by their lines: debts are in no order.
+    fn send_gone(&mut self, mut gone: Vec<Fingerprint>) {
+        let text = |series: &Fingerprint| self.series.debt(*series).map(|debt| &debt.text);
+        gone.sort_by(|left, right| text(left).cmp(&text(right)));
+        for series in gone {
+            let Some(debt) = self.series.debt(series) else { continue };
+            let pushed = self.packets.push(Some(series), |out| out.push_slice(&debt.text));
+            self.pushed(pushed, Some(series));
         }
-        let has_restarted = self.past != Past::Nothing && self.source.has_restarted(&source);
-        if has_restarted != self.expects_restart {
-            self.expects_restart = has_restarted;
-            return Err(Incomplete::OtherProcess);
-        }
-        self.source.engine = source.engine;
-        // A scrape without a start time says nothing about it.
-        if source.process_start.is_some() {
-            (self.source.process_start, self.source.boot) = (source.process_start, source.boot);
-        }
-        Ok(())
     }
 
     /// How many datagrams the last body became.

@@ -58,7 +58,8 @@ pub struct Counts {
     pub too_large: usize,
 }
 
-/// Why a scrape counts for nothing. Nothing that is known of any series changes.
+/// Why a scrape does not count. Nothing that is known changed, except that a resumed baseline of another engine is dropped
+/// ([`OtherProcess`](Self::OtherProcess)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incomplete {
     /// No sample at all.
@@ -109,7 +110,7 @@ impl std::error::Error for Incomplete {}
 
 impl Reading {
     /// Whether the body that was read counts.
-    pub(super) fn complete(&self) -> Result<(), Incomplete> {
+    pub(super) fn check(&self) -> Result<(), Incomplete> {
         let Self { counts, .. } = self;
         match self.first_malformed {
             Some((first, error)) if counts.malformed > counts.samples => {
