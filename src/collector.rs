@@ -348,7 +348,7 @@ impl<'a> Collector<'a> {
         self.save();
         let converter = &mut self.converter;
         self.log.debug(|| {
-            let (owing, series) = (converter.owing(), converter.series());
+            let (owing, series) = (converter.owing(), converter.series_count());
             let (time, counts) = (begin.elapsed(), report.counts);
             format!("delivered in {time:?}: {counts:?}, {owing} of {series} series owe")
         });
@@ -357,7 +357,7 @@ impl<'a> Collector<'a> {
 
     /// What could not be sent and is more than can be kept owed, which is lost for good.
     fn note_lost(&mut self) {
-        let lost = self.converter.lost();
+        let lost = self.converter.take_lost();
         self.vitals.add(Count::SeriesLost, lost);
         let news = match lost {
             0 => self.owing.works(Instant::now()),
@@ -430,7 +430,7 @@ impl<'a> Collector<'a> {
         attempt: Option<Attempt>,
         bounds: Bounds<'_>,
     ) -> Result<(), SendError> {
-        let (series, owing) = (self.converter.series(), self.converter.owing());
+        let (series, owing) = (self.converter.series_count(), self.converter.owing());
         self.vitals.write(Now { status, attempt, series, owing });
         let (traffic, sent) = send(&mut self.sink, &mut self.vitals, bounds).await;
         self.count(traffic);

@@ -99,7 +99,7 @@ pub struct Converter {
     expects_restart: bool,
     /// Which series are counted.
     choice: u64,
-    /// Which ones were when what is known was seen.
+    /// The choice under which what is known was counted.
     known_choice: u64,
     reading: Reading,
 }
@@ -140,9 +140,9 @@ struct Reading {
     line_text: Text,
 }
 
-/// In place of the series whose growth a line carries: observations are owed by the line that tells of them. They were
-/// taken out of what is owed when that line was written, so nothing is settled with this.
-const ITS_LINE: Fingerprint = 0;
+/// Carried by a line of observations, in place of a series: they are owed by the line that tells of them. They were taken out
+/// of what is owed when that line was written, so nothing is settled with this.
+const OBSERVATIONS: Fingerprint = 0;
 
 /// What a later process needs to go on counting where this one ended.
 #[derive(Debug, Default)]
@@ -227,7 +227,7 @@ impl Converter {
 
     /// How many cumulative series are known.
     #[must_use]
-    pub fn series(&self) -> usize {
+    pub fn series_count(&self) -> usize {
         self.series_count
     }
 
@@ -240,7 +240,7 @@ impl Converter {
 
     /// How many series have lost growth since this was asked last: it was not taken, and more is owed than can be
     /// kept. What was not taken so far is owed.
-    pub fn lost(&mut self) -> usize {
+    pub fn take_lost(&mut self) -> usize {
         self.end_delivery();
         self.series.take_lost()
     }
@@ -298,7 +298,7 @@ impl Converter {
         self.families.finish();
         let is_as_before = self.series.is_as_before();
         let gone = self.finish_series();
-        self.tell();
+        self.tell_observations();
         self.send_gone(gone);
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
         if !is_as_before {
@@ -332,7 +332,7 @@ impl Converter {
         let (mut gone, mut put_together) = (Vec::new(), Vec::new());
         for (series, debt) in self.series.finish(had_all) {
             if let Some(line) = DistributionLine::parse(&debt.text) {
-                self.observed.owed(&line, debt.amount.whole());
+                self.observed.add_owed(&line, debt.amount.whole());
                 put_together.push(series);
             } else {
                 gone.push(series);
@@ -350,7 +350,7 @@ impl Converter {
         for series in gone {
             let Some(debt) = self.series.debt(series) else { continue };
             let pushed = self.packets.push(Some(series), |out| out.push_slice(&debt.text));
-            self.pushed(pushed, Some(series));
+            self.count_pushed(pushed, Some(series));
         }
     }
 
@@ -382,7 +382,7 @@ impl Converter {
             return;
         }
         self.packets.not_taken(|series, text| {
-            if series == ITS_LINE {
+            if series == OBSERVATIONS {
                 self.observed.refused(text, &self.fingerprints, &mut self.series);
             } else if let Some(amount) = counted(text) {
                 self.series.owe(series, amount, text);
@@ -392,7 +392,7 @@ impl Converter {
     }
 
     /// Lines went to the packer.
-    fn pushed(&mut self, pushed: Pushed, carries: Option<Fingerprint>) {
+    fn count_pushed(&mut self, pushed: Pushed, carries: Option<Fingerprint>) {
         match pushed {
             Pushed::Packed => self.reading.counts.metrics += 1,
             Pushed::TooLarge => {

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::distribution::{self, Bound, Bucket};
 use super::key::{canonical, sort, write_head};
-use super::{Converter, ITS_LINE, name};
+use super::{Converter, OBSERVATIONS, name};
 use crate::decimal::Decimal;
 use crate::exposition::{Role, Sample};
 use crate::fingerprint::{Fingerprint, FingerprintMap, Fingerprints};
@@ -73,7 +73,7 @@ impl Observed {
         numbers.clear();
     }
 
-    /// Notes a bucket. Returns whether the line of its histogram is needed now: see [`Self::name`].
+    /// Notes a bucket. Returns whether the line of its histogram is needed now: see [`Self::set_head`].
     fn add(&mut self, identity: Fingerprint, bound: Bound, growth: u64) -> bool {
         // The bucket before is of the same histogram nearly always.
         let last = self.buckets.last().map(Bucket::histogram);
@@ -107,7 +107,7 @@ impl Observed {
     }
 
     /// The line that tells of one observation of the last bucket's histogram, whatever its value.
-    fn name(&mut self, line: &[u8]) {
+    fn set_head(&mut self, line: &[u8]) {
         if self.heads.len() > OBSERVED_BYTES_MAX {
             return;
         }
@@ -120,14 +120,14 @@ impl Observed {
     }
 
     /// Observations that are owed, and the line that tells of one of them, or of several.
-    pub(super) fn owed(&mut self, line: &DistributionLine<'_>, observations: u64) {
+    pub(super) fn add_owed(&mut self, line: &DistributionLine<'_>, observations: u64) {
         let begin = self.text.len();
         line.write(NonZeroU32::MIN, &mut self.text);
         self.lines.push(Told { line: begin..self.text.len(), observations });
     }
 
     /// The body has ended: ranges become lines, and lines that say the same one.
-    fn settle(&mut self) {
+    fn gather(&mut self) {
         self.buckets.sort_by_key(Bucket::histogram);
         let Self { buckets, histograms, heads, text, lines, .. } = self;
         let mut value_text = Vec::new();
@@ -180,7 +180,7 @@ impl Converter {
         let histogram = self.histogram(sample);
         if self.observed.add(histogram, bound, distribution::whole_growth(value, growth)) {
             self.encode_one(sample);
-            self.observed.name(self.reading.line_text.as_slice());
+            self.observed.set_head(self.reading.line_text.as_slice());
         }
     }
 
@@ -221,9 +221,9 @@ impl Converter {
 
     /// The body has ended, and counts: tells of what was observed, as far as the lines of one scrape go; the rest
     /// is owed.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn tell_observations(&mut self) {
         let mut observed = std::mem::take(&mut self.observed);
-        observed.settle();
+        observed.gather();
         let mut more_bytes = SHARES_BYTES_MAX;
         for (text, observations) in observed.lines() {
             let Some(line) = DistributionLine::parse(text).filter(|_| self.format == Format::Datadog) else {
@@ -238,9 +238,10 @@ impl Converter {
                     let Some(left) = more_bytes.checked_sub(line_text.len()) else { break };
                     more_bytes = left;
                 }
-                let pushed = self.packets.push(Some(ITS_LINE), |out| out.push_slice(line_text.as_slice()));
+                let pushed =
+                    self.packets.push(Some(OBSERVATIONS), |out| out.push_slice(line_text.as_slice()));
                 rest -= u64::from(share.get());
-                self.pushed(pushed, Some(ITS_LINE));
+                self.count_pushed(pushed, Some(OBSERVATIONS));
                 if pushed == Pushed::TooLarge {
                     rest = 0;
                     break;

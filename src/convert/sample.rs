@@ -271,7 +271,7 @@ impl Converter {
         }
         let lines = &self.reading.line_text;
         let pushed = self.packets.push(carries, |out| out.push_slice(lines.as_slice()));
-        self.pushed(pushed, carries);
+        self.count_pushed(pushed, carries);
     }
 
     /// Writes the lines of a sample, and keeps what they will say again.

@@ -369,7 +369,7 @@ fn growth_that_finds_no_room_to_be_owed_is_lost_once_and_counted() {
     take_all(&mut converter);
     assert_eq!(convert(&mut converter, &counter("5")), "docker.a.count:4|c\n");
     converter.series.owe(7, Decimal::whole_number(1), &vec![b'x'; OWED_BYTES_MAX - 200]);
-    assert_eq!((converter.lost(), converter.lost(), converter.owing()), (1, 0, 1));
+    assert_eq!((converter.take_lost(), converter.take_lost(), converter.owing()), (1, 0, 1));
     assert_eq!(convert(&mut converter, &counter("7")), "docker.a.count:2|c\n");
 }
 
@@ -405,7 +405,7 @@ fn of_a_sample_that_stands_twice_where_counting_begins_the_first_value_counts() 
         let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
         let twice = format!("# TYPE a counter\na {first}\n# TYPE b counter\nb 1\na{{}} {second}\na NaN\n");
         let report = converter.convert(twice.as_bytes()).unwrap();
-        assert_eq!((report.counts.repeated, converter.series()), (1, 2), "{first} {second}");
+        assert_eq!((report.counts.repeated, converter.series_count()), (1, 2), "{first} {second}");
         let once = format!("# TYPE a counter\na {grown}\n# TYPE b counter\nb 1\n");
         assert_eq!(convert(&mut converter, &once), expected, "{first} {second}");
     }

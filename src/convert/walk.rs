@@ -167,7 +167,7 @@ impl Converter {
     ) {
         let plain = &self.plain;
         let pushed = self.packets.push(carries, |out| plain.write(line, head_bytes, note, value, out));
-        self.pushed(pushed, carries);
+        self.count_pushed(pushed, carries);
     }
 }
 

@@ -158,7 +158,7 @@ impl Reference {
     }
 
     /// How many cumulative series are known.
-    pub(crate) fn series(&self) -> usize {
+    pub(crate) fn series_count(&self) -> usize {
         self.values.len()
     }
 
