@@ -8,12 +8,12 @@
 //! value: they take the quick way of `walk`. Every other line takes the exact way of `sample`, and what is
 //! learnt there makes it a known line of the next scrape.
 
-mod again;
-mod alike;
 pub mod distribution;
+mod encoded;
 mod filter;
 mod key;
 mod labeling;
+mod merged;
 mod name;
 mod named;
 mod note;
@@ -35,10 +35,10 @@ use crate::statsd::{
     Cleaning, DistributionLine, Encoder, Format, PACKETS_BYTES_MAX, Packets, Pushed, counted,
 };
 use crate::wide::Text;
-use again::Again;
-use alike::Alike;
+use encoded::EncodedNames;
 use filter::Filter;
 use labeling::Labeling;
+use merged::Merged;
 use note::{Handling, Note};
 use observed::Observed;
 use plain::Plain;
@@ -77,14 +77,14 @@ pub struct Converter {
     filter: Filter,
     labeling: Labeling,
     encoder: Encoder,
-    again: Again,
+    encoded: EncodedNames,
     plain: Plain,
     fingerprints: Fingerprints,
     families: Families,
     series: Series,
     /// How many cumulative series are known.
     series_count: usize,
-    alike: Alike,
+    merged: Merged,
     observed: Observed,
     /// What a line carries is growth of this series; how much, it says itself.
     packets: Packets<Fingerprint>,
@@ -134,7 +134,7 @@ struct Reading {
     /// What had to be cleaned of lines that did not stand there in the scrape before.
     cleaning: Cleaning,
     /// The identities of gauges among them that are not sent as they are, and of what they have become.
-    changed: Vec<(Fingerprint, Fingerprint)>,
+    changed_gauges: Vec<(Fingerprint, Fingerprint)>,
     /// Texts that are written again and again.
     head: String,
     line_text: Text,
@@ -185,12 +185,12 @@ impl Converter {
             filter: Filter::new(settings),
             labeling: Labeling::new(settings),
             encoder,
-            again: Again::default(),
+            encoded: EncodedNames::default(),
             fingerprints: Fingerprints::random(),
             families: Families::default(),
             series: Series::default(),
             series_count: 0,
-            alike: Alike::default(),
+            merged: Merged::default(),
             observed: Observed::default(),
             packets: Packets::new(settings.max_packet_bytes),
             is_delivering: false,
@@ -208,7 +208,7 @@ impl Converter {
     /// Goes on where an earlier process ended. The next scrape decides whether it is the same engine.
     pub fn resume(&mut self, baseline: Baseline) {
         self.fingerprints = Fingerprints::with_key(baseline.key);
-        self.again.clear();
+        self.encoded.clear();
         self.source = baseline.source;
         self.series = baseline.series;
         self.series_count = self.series.len();
@@ -302,12 +302,12 @@ impl Converter {
         self.send_gone(gone);
         self.reading.unsendable.drain(..).for_each(|series| self.series.settle(series));
         if !is_as_before {
-            self.again.make_room();
+            self.encoded.make_room();
             self.series_count = self.series.len();
             let gauges = self.series.notes().filter(|(_, note)| Note(*note).handling() == Handling::Gauge);
-            self.alike.changed(self.reading.changed.drain(..), gauges.map(|(identity, _)| identity));
+            self.merged.recount(self.reading.changed_gauges.drain(..), gauges.map(|(identity, _)| identity));
         }
-        self.reading.counts.merged = self.alike.merged();
+        self.reading.counts.merged = self.merged.count();
         self.packets.finish();
         self.is_delivering = true;
         self.past = Past::Scraped;

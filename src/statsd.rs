@@ -14,6 +14,6 @@ mod rate;
 pub use check::{CheckStatus, MESSAGE_CHARS_MAX, ServiceCheck};
 pub use clean::{KEY_CHARS_MAX, NAME_CHARS_MAX, TAG_CHARS_MAX, is_tag_char};
 pub use dialect::Format;
-pub use encode::{Cleaning, Encoder, Kind, Metric, counted};
+pub use encode::{Cleaning, Encoder, Kind, Metric, NameAndTags, counted};
 pub use packet::{PACKETS_BYTES_MAX, Packets, Pushed};
 pub use rate::{DistributionLine, LINE_OBSERVATIONS_MAX, SHARES_MAX, shares};

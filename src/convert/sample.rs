@@ -264,8 +264,8 @@ impl Converter {
         }
         let kind = if carries.is_some() { Kind::Counter } else { Kind::Gauge };
         self.reading.line_text.truncate(0);
-        if let Some(identity) = self.again.get(line.head, note) {
-            self.encoder.encode_again(identity, kind, value, &mut self.reading.line_text);
+        if let Some(known) = self.encoded.get(line.head, note) {
+            self.encoder.encode_known(known, kind, value, &mut self.reading.line_text);
         } else {
             self.encode(sample, line, kind, value);
         }
@@ -287,7 +287,7 @@ impl Converter {
         let (name, tags) = name_and_tags(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
         self.encoder.encode(&metric, &mut self.reading.line_text);
-        self.again.keep(line.head, note, self.encoder.identity());
+        self.encoded.keep(line.head, note, self.encoder.last_written());
     }
 
     /// Notes what is not sent as it is of a line that did not stand here in the scrape before.
@@ -321,7 +321,7 @@ impl Converter {
             let head = &mut self.reading.head;
             head.clear();
             write_head(&Encoder::cleaned_name(&sample.name()), &labels, head);
-            self.reading.changed.push((identity, self.fingerprints.of(head.as_bytes())));
+            self.reading.changed_gauges.push((identity, self.fingerprints.of(head.as_bytes())));
         }
     }
 }

@@ -57,16 +57,26 @@ pub struct Encoder {
     prefix: String,
     /// The tags on every metric, in this order.
     global: Vec<(String, Option<String>)>,
-    /// The name and tags of the line being written.
-    identity: Identity,
+    /// The name and tags of the metric that was encoded last.
+    written: String,
+    /// Where in them the name ends.
+    name_end: usize,
 }
 
 /// A metric's name and tags, as its lines say them.
-#[derive(Debug, Default)]
-struct Identity {
-    text: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameAndTags<'a> {
+    /// Both.
+    pub text: &'a str,
     /// Where the name ends.
-    name_end: usize,
+    pub name_end: usize,
+}
+
+impl<'a> NameAndTags<'a> {
+    /// The name, and the tags.
+    fn parts(self) -> (&'a str, &'a str) {
+        self.text.split_at_checked(self.name_end).unwrap_or_default()
+    }
 }
 
 impl Encoder {
@@ -82,7 +92,8 @@ impl Encoder {
             dialect: format.dialect(),
             prefix: prefix.to_owned(),
             global: tags.map(|(key, value)| (key.to_owned(), value.map(str::to_owned))).collect(),
-            identity: Identity::default(),
+            written: String::new(),
+            name_end: 0,
         }
     }
 
@@ -100,19 +111,19 @@ impl Encoder {
     /// Appends the metric's lines, each with its line feed. All of them belong into one datagram: a
     /// negative gauge is two lines outside DogStatsD, and apart they could change places.
     pub fn encode(&mut self, metric: &Metric<'_>, out: &mut Text) {
-        self.identify(metric.name, metric.tags);
-        self.encode_again(self.identity(), metric.kind, metric.value, out);
+        self.write_names(metric.name, metric.tags);
+        self.encode_known(self.last_written(), metric.kind, metric.value, out);
     }
 
-    /// The same for a metric of which this was [`Self::identity`] once.
-    pub fn encode_again(&self, (text, name_end): (&str, usize), kind: Kind, value: Decimal, out: &mut Text) {
+    /// The same for a metric whose name and tags were [`Self::last_written`] once.
+    pub fn encode_known(&self, known: NameAndTags<'_>, kind: Kind, value: Decimal, out: &mut Text) {
         let place = self.dialect.place;
         if place != Place::Field && matches!(kind, Kind::Distribution { .. }) {
             return;
         }
         let (name, field) = match place {
-            Place::Field => text.split_at_checked(name_end).unwrap_or_default(),
-            Place::Name | Place::Folded => (text, ""),
+            Place::Field => known.parts(),
+            Place::Name | Place::Folded => (known.text, ""),
         };
         if place != Place::Field && kind == Kind::Gauge && value.is_negative() {
             // A sign makes a gauge's value a difference: set it to zero first.
@@ -121,13 +132,13 @@ impl Encoder {
         push_line(out, name, value, kind, field);
     }
 
-    /// The name and tags of the metric that was encoded last, and where in them the name ends.
+    /// The name and tags of the metric that was encoded last.
     #[must_use]
-    pub fn identity(&self) -> (&str, usize) {
-        (&self.identity.text, self.identity.name_end)
+    pub fn last_written(&self) -> NameAndTags<'_> {
+        NameAndTags { text: &self.written, name_end: self.name_end }
     }
 
-    fn identify(&mut self, name: &str, tags: &[Tag<'_>]) {
+    fn write_names(&mut self, name: &str, tags: &[Tag<'_>]) {
         self.push_name(name);
         self.push_tags(tags);
     }
@@ -167,30 +178,29 @@ impl Encoder {
         if self.dialect.place != Place::Field {
             return;
         }
-        self.identify(check.name, &[]);
-        let Identity { text, name_end } = &self.identity;
-        let (name, field) = text.split_at_checked(*name_end).unwrap_or_default();
+        self.write_names(check.name, &[]);
+        let (name, field) = self.last_written().parts();
         check::push(out, name, field, check);
     }
 
     fn push_name(&mut self, name: &str) {
-        let Identity { text, name_end } = &mut self.identity;
-        text.clear();
-        text.push_str(&self.prefix);
-        text.extend(Charset::NAME.clean(name));
-        if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            text.insert_str(0, "metric_");
+        let Self { written, name_end, .. } = self;
+        written.clear();
+        written.push_str(&self.prefix);
+        written.extend(Charset::NAME.clean(name));
+        if !written.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            written.insert_str(0, "metric_");
         }
         if self.dialect.place != Place::Folded {
-            clean::cut(text, 0, NAME_CHARS_MAX);
+            clean::cut(written, 0, NAME_CHARS_MAX);
         }
-        *name_end = text.len();
+        *name_end = written.len();
     }
 
     /// The metric's own tags and then those of every metric. Where a key has one value, the metric's own
     /// stays, as a label of Prometheus stays beside an external one.
     fn push_tags(&mut self, tags: &[Tag<'_>]) {
-        let (dialect, identity) = (self.dialect, &mut self.identity.text);
+        let (dialect, written) = (self.dialect, &mut self.written);
         let own = tags.iter().filter(|(key, value)| !key.is_empty() && !value.is_empty());
         let is_hidden = |global: &str| {
             dialect.place == Place::Name && own.clone().any(|(key, _)| dialect.is_same_key(key, global))
@@ -199,14 +209,14 @@ impl Encoder {
         let own = own.clone().map(|(key, value)| (key.as_ref(), Some(value.as_ref())));
         let mut is_first = true;
         for (key, value) in own.chain(global.map(|(key, value)| (key.as_str(), value.as_deref()))) {
-            dialect.push_tag(identity, is_first, key, value);
+            dialect.push_tag(written, is_first, key, value);
             is_first = false;
         }
         if !is_first {
-            identity.push_str(dialect.end);
+            written.push_str(dialect.end);
         }
         if dialect.place == Place::Folded {
-            clean::cut(identity, 0, NAME_CHARS_MAX);
+            clean::cut(written, 0, NAME_CHARS_MAX);
         }
     }
 }
@@ -398,15 +408,15 @@ mod tests {
         let long = "x".repeat(300);
         let longer = format!("{long}y");
         for case in [DATADOG, ETSY, GRAPHITE] {
-            let identity = |name: &str, tags: &[Tag<'_>]| {
+            let encoded = |name: &str, tags: &[Tag<'_>]| {
                 let mut out = Text::default();
                 let metric = Metric { name, tags, kind: Kind::Gauge, value: Decimal::ZERO };
                 Encoder::new(case.format, case.prefix, []).encode(&metric, &mut out);
                 str::from_utf8(out.as_slice()).unwrap().replace(":0|g", "").trim_end().to_owned()
             };
-            assert_eq!(identity(&long, &[]).len(), NAME_CHARS_MAX);
-            assert_ne!(identity(&long, &[]), identity(&longer, &[]));
-            let tagged = |key: &str, value: &str| identity("a", &[(key.into(), value.into())]);
+            assert_eq!(encoded(&long, &[]).len(), NAME_CHARS_MAX);
+            assert_ne!(encoded(&long, &[]), encoded(&longer, &[]));
+            let tagged = |key: &str, value: &str| encoded("a", &[(key.into(), value.into())]);
             let all = [tagged(&long, &long), tagged(&longer, &long), tagged(&long, &longer)];
             assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?}");
             if case.format == Format::Graphite {

@@ -8,27 +8,27 @@ use crate::fingerprint::{Fingerprint, FingerprintMap, FingerprintSet};
 
 /// Gauges that are not sent as they are, and what they have become.
 #[derive(Debug, Default)]
-pub(super) struct Alike {
+pub(super) struct Merged {
     /// Of each changed gauge, by its identity: the identity of what it has become.
     changed: FingerprintMap<Fingerprint>,
     /// How many of the last complete scrape's gauges arrive as another one.
-    merged: usize,
+    count: usize,
 }
 
-impl Alike {
+impl Merged {
     /// How many of the last complete scrape's gauges arrive as another one.
-    pub(super) fn merged(&self) -> usize {
-        self.merged
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     /// A complete scrape had other lines than the one before: these gauges, of which some were seen to be changed.
-    pub(super) fn changed(
+    pub(super) fn recount(
         &mut self,
         seen: impl Iterator<Item = (Fingerprint, Fingerprint)>,
         gauges: impl Iterator<Item = Fingerprint>,
     ) {
         self.changed.extend(seen);
-        self.merged = 0;
+        self.count = 0;
         if self.changed.is_empty() {
             return;
         }
@@ -39,7 +39,7 @@ impl Alike {
             let arrives = changed.or_else(|| targets.contains(&identity).then_some(identity));
             // A gauge that stands twice is one.
             if let Some(arrives) = arrives.filter(|_| identities.insert(identity)) {
-                self.merged += usize::from(!arriving.insert(arrives));
+                self.count += usize::from(!arriving.insert(arrives));
             }
         }
         self.changed.retain(|identity, _| identities.contains(identity));
@@ -52,10 +52,10 @@ mod tests {
 
     #[test]
     fn gauges_that_arrive_as_another_are_counted_as_long_as_they_stand_there() {
-        let mut alike = Alike::default();
+        let mut merged = Merged::default();
         let mut check = |seen: &[(Fingerprint, Fingerprint)], gauges: &[Fingerprint], expected: usize| {
-            alike.changed(seen.iter().copied(), gauges.iter().copied());
-            assert_eq!(alike.merged(), expected, "{gauges:?}");
+            merged.recount(seen.iter().copied(), gauges.iter().copied());
+            assert_eq!(merged.count(), expected, "{gauges:?}");
         };
         check(&[], &[1, 2, 3], 0);
         check(&[(10, 1)], &[1, 2, 10], 1);
@@ -64,6 +64,6 @@ mod tests {
         check(&[], &[10, 10, 1, 1, 2, 2], 1);
         // What is gone is forgotten.
         check(&[], &[1, 11, 20], 0);
-        assert!(alike.changed.is_empty());
+        assert!(merged.changed.is_empty());
     }
 }
