@@ -4,12 +4,13 @@
 //! to the packer. `docs/mapping.md` is this module in prose. Pure: a body in pieces in, datagrams out; whoever
 //! sends them says with [`Converter::taken`] which were taken.
 //!
-//! A body is read as it comes and never held. Most lines are those of the scrape before with another
-//! value: they take the quick way of `walk`. Every other line takes the exact way of `sample`, and what is
+//! A body is read as it comes and never held; `pieces` makes lines of it. Most lines are those of the scrape before with
+//! another value: they take the quick way of `expected`. Every other line takes the exact way of `sample`, and what is
 //! learnt there makes it a known line of the next scrape.
 
 pub mod distribution;
 mod encoded;
+mod expected;
 mod filter;
 mod key;
 mod labeling;
@@ -18,11 +19,11 @@ mod name;
 mod named;
 mod note;
 mod observed;
+mod pieces;
 mod plain;
 mod report;
 mod sample;
 mod source;
-mod walk;
 
 use std::ops::Range;
 

@@ -4,11 +4,12 @@
 //! is first seen. From then on its labels are copied sixteen bytes at a time: `{a="b",c="d"}` is `a:b,c:d` less quotes.
 //! Whatever is not plain takes the exact way through the encoder; both write the same.
 
+use super::Converter;
 use super::name::{self, Spelling};
 use super::note::{Handling, Note, Plainness};
-use super::walk::Written;
-use crate::decimal::TEXT_BYTES_MAX;
+use crate::decimal::{Decimal, TEXT_BYTES_MAX};
 use crate::exposition::{Role, Sample};
+use crate::fingerprint::Fingerprint;
 use crate::statsd::{NAME_CHARS_MAX, TAG_CHARS_MAX};
 use crate::wide::{Pen, STEP, Short, Step, Steps, Text};
 
@@ -24,6 +25,15 @@ pub(super) struct Plain {
     only_global: Steps,
     /// Room for all but the head.
     frame_bytes: usize,
+}
+
+/// A value that is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written<'a> {
+    /// This number.
+    Number(Decimal),
+    /// The number that so many first bytes of a text are, as they stand there: less than a step.
+    Text(&'a [u8], usize),
 }
 
 /// Bytes that a quantile's or a counter's name grows by, at most.
@@ -80,14 +90,7 @@ impl Plain {
 
     /// Writes the line of a plain head. `line` begins with the head and may go on.
     #[inline]
-    pub(super) fn write(
-        &self,
-        line: &[u8],
-        head_bytes: usize,
-        note: Note,
-        value: Written<'_>,
-        out: &mut Text,
-    ) {
+    fn write(&self, line: &[u8], head_bytes: usize, note: Note, value: Written<'_>, out: &mut Text) {
         out.append(self.frame_bytes + head_bytes, |pen| {
             pen.steps(&self.prefix);
             let name_bytes = write_name(line, head_bytes, pen);
@@ -105,6 +108,32 @@ impl Plain {
             }
             pen.byte(b'\n');
         });
+    }
+}
+
+impl Converter {
+    /// Writes the line of a plain head, with which `line` begins.
+    pub(super) fn write_plain(
+        &mut self,
+        line: &[u8],
+        head_bytes: usize,
+        note: Note,
+        carries: Option<Fingerprint>,
+        value: Written<'_>,
+    ) {
+        let plain = &self.plain;
+        let pushed = self.packets.push(carries, |out| plain.write(line, head_bytes, note, value, out));
+        self.count_pushed(pushed, carries);
+    }
+}
+
+impl Written<'_> {
+    #[inline]
+    fn write_with(self, pen: &mut Pen<'_>) {
+        match self {
+            Self::Number(number) => number.write_with(pen),
+            Self::Text(text, bytes) => pen.step(Step::at(text, 0), bytes),
+        }
     }
 }
 

@@ -5,69 +5,17 @@
 //! way; nothing was changed by then.
 
 use super::Converter;
-use super::named::Templates;
 use super::note::{Handling, Note};
+use super::plain::Written;
 use crate::decimal::{self, Decimal, ShortText};
-use crate::exposition::{LINE_BYTES_MAX, Tail};
-use crate::fingerprint::Fingerprint;
+use crate::exposition::Tail;
 use crate::series::{Known, Line, LineKind, NOT_EXPECTED, Place};
-use crate::wide::{Pen, Step};
 
 impl Converter {
-    /// The next piece of the body, cut anywhere.
-    pub fn feed(&mut self, piece: &[u8]) {
-        let mut rest = piece;
-        if !self.reading.half.is_empty() {
-            let Some(end) = memchr::memchr(b'\n', rest) else { return self.hold(rest) };
-            let (tail, behind) = rest.split_at_checked(end).unwrap_or_default();
-            self.hold(tail);
-            self.end_last_line();
-            rest = behind.get(1..).unwrap_or_default();
-        }
-        let half = self.lines(rest);
-        self.hold(half);
-    }
-
-    /// Keeps the beginning of a line, as far as it can be of use: a longer one is malformed.
-    fn hold(&mut self, half: &[u8]) {
-        let room = (LINE_BYTES_MAX + 1).saturating_sub(self.reading.half.len());
-        self.reading.half.extend_from_slice(half.get(..room).unwrap_or(half));
-    }
-
-    /// The line that is held is whole.
-    pub(super) fn end_last_line(&mut self) {
-        if self.reading.half.is_empty() {
-            return;
-        }
-        let mut line = std::mem::take(&mut self.reading.half);
-        line.push(b'\n');
-        self.lines(&line);
-        line.clear();
-        self.reading.half = line;
-    }
-
-    /// Reads whole lines; returns the beginning of one that is not whole.
-    fn lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
-        let mut rest = text;
-        let mut templates = Templates::default();
-        loop {
-            rest = self.expected_lines(rest);
-            let behind = self.usual_lines(rest, &mut templates);
-            if behind.len() < rest.len() {
-                rest = behind;
-                continue;
-            }
-            let Some(end) = memchr::memchr(b'\n', rest) else { return rest };
-            self.reading.lines += 1;
-            self.other_line(rest.get(..=end).unwrap_or_default());
-            rest = rest.get(end + 1..).unwrap_or_default();
-        }
-    }
-
     /// Reads lines as long as they stand as expected and nothing is odd about them; returns what stands
     /// behind them.
     #[inline(never)]
-    fn expected_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+    pub(super) fn expected_lines<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         let (mut lines, mut comments, mut types) = (0, 0, 0);
         while self.series.is_continued() {
@@ -155,20 +103,6 @@ impl Converter {
             self.write_plain(line, known.head_bytes(), note, Some(identity), value);
         }
     }
-
-    /// Writes the line of a plain head, with which `line` begins.
-    pub(super) fn write_plain(
-        &mut self,
-        line: &[u8],
-        head_bytes: usize,
-        note: Note,
-        carries: Option<Fingerprint>,
-        value: Written<'_>,
-    ) {
-        let plain = &self.plain;
-        let pushed = self.packets.push(carries, |out| plain.write(line, head_bytes, note, value, out));
-        self.count_pushed(pushed, carries);
-    }
 }
 
 /// What a known line says, if its value is not written as it was.
@@ -240,24 +174,5 @@ fn not_finite_bytes(tail: &[u8]) -> Option<usize> {
         [b'N', b'a', b'N', b'\n', ..] => Some(4),
         [b'+' | b'-', b'I', b'n', b'f', b'\n', ..] => Some(5),
         _ => None,
-    }
-}
-
-/// A value that is to be written.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Written<'a> {
-    /// This number.
-    Number(Decimal),
-    /// The number that so many first bytes of a text are, as they stand there: less than a step.
-    Text(&'a [u8], usize),
-}
-
-impl Written<'_> {
-    #[inline]
-    pub(super) fn write_with(self, pen: &mut Pen<'_>) {
-        match self {
-            Self::Number(number) => number.write_with(pen),
-            Self::Text(text, bytes) => pen.step(Step::at(text, 0), bytes),
-        }
     }
 }
