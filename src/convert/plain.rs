@@ -1,8 +1,8 @@
 //! DogStatsD lines straight from the heads of plain lines.
 //!
-//! A head is plain if nothing in it has to be cleaned, cut or renamed, which is looked at once, when the line
-//! is first seen. From then on its labels are copied sixteen bytes at a time: `{a="b",c="d"}` is `a:b,c:d` less quotes.
-//! Whatever is not plain takes the exact way through the encoder; both write the same.
+//! A head is plain if nothing in it has to be cut or renamed, and nothing cleaned but values, which is looked at once, when
+//! the line is first seen. From then on its labels are copied sixteen bytes at a time: `{a="b",c="d"}` is `a:b,c:d` less
+//! quotes. Whatever is not plain takes the exact way through the encoder; both write the same.
 
 use super::Converter;
 use super::name::{self, Spelling};

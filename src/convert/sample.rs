@@ -1,5 +1,5 @@
-//! The exact way of a line: whatever it says, to whatever place it has among those that are known. A line as clients
-//! write it is read from its first bytes on; any other one by the whole grammar.
+//! The exact way: any line, whatever it says and wherever it stands among the known ones. A line as clients write it is read
+//! from its first bytes on; any other one by the whole grammar.
 
 use std::borrow::Cow;
 

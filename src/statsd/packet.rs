@@ -91,13 +91,14 @@ impl<T: Copy> Packets<T> {
         }
     }
 
-    /// No lines again. Room that lines like these do without is given back; where there were none, nothing tells.
+    /// Forgets all lines. Room that these did not need is given back; an empty scrape says nothing of what is needed, so
+    /// it changes nothing.
     pub fn clear(&mut self) {
         if self.text.is_empty() && self.coded.is_empty() && self.datagrams.is_empty() {
             return;
         }
         if self.coded.is_empty() && !self.text.is_empty() {
-            // Lines like these do without it.
+            // These did not need it.
             self.coded = Coded::default();
         }
         self.coded.clear();
