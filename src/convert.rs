@@ -8,11 +8,11 @@
 //! another value: they take the quick way of `expected`. Every other line takes the exact way of `sample`, and what is
 //! learnt there makes it a known line of the next scrape.
 
+mod canonical;
 pub mod distribution;
 mod encoded;
 mod expected;
 mod filter;
-mod key;
 mod labeling;
 mod merged;
 mod name;

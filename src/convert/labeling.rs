@@ -1,6 +1,6 @@
 //! Which labels a series is sent with, and under which names: `DROP_LABELS` and `RENAME_LABELS`.
 
-use super::key::Label;
+use super::canonical::{Label, sort};
 use crate::config::Settings;
 use crate::exposition::Sample;
 
@@ -28,10 +28,21 @@ impl Labeling {
             || !sample.labels().iter().any(|(name, _)| is_changed(&name))
     }
 
+    /// The labels to send of these, which are the sample's and in their canonical order, in that order again; and whether
+    /// they are others.
+    pub(super) fn sent<'a>(&self, sample: &Sample<'_>, labels: Vec<Label<'a>>) -> (Vec<Label<'a>>, bool) {
+        if self.leaves(sample) {
+            return (labels, false);
+        }
+        let mut sent = self.apply(labels);
+        sort(&mut sent);
+        (sent, true)
+    }
+
     /// The labels to send, in the order given, which is no longer that of their names. Both settings go
     /// by Prometheus' names, so two labels can change places. Of labels that get one name, the first
     /// that was renamed stays, as the person who renames it wants that one.
-    pub(super) fn apply<'a>(&self, labels: Vec<Label<'a>>) -> Vec<Label<'a>> {
+    fn apply<'a>(&self, labels: Vec<Label<'a>>) -> Vec<Label<'a>> {
         let mut renamed: Vec<&str> = Vec::new();
         let mut sent: Vec<Label<'a>> = Vec::with_capacity(labels.len());
         for (name, value) in labels {

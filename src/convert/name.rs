@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::key::Label;
+use super::canonical::Label;
 use crate::exposition::{Role, sketch};
 use crate::wide::{Pen, Short};
 

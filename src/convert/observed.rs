@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
+use super::canonical::{canonical, write_head};
 use super::distribution::{self, Bound, Bucket};
-use super::key::{canonical, sort, write_head};
 use super::{Converter, OBSERVATIONS, name};
 use crate::decimal::Decimal;
 use crate::exposition::{Role, Sample};
@@ -196,7 +196,6 @@ impl Converter {
         let mut labels = canonical(&sample.labels());
         labels.retain(|(key, _)| key != BOUND);
         let head = &mut self.reading.head;
-        head.clear();
         write_head(&sample.name(), &labels, head);
         let end = head.len() - if labels.is_empty() { " " } else { "} " }.len();
         self.fingerprints.of(head.as_bytes().get(..end).unwrap_or_default())
@@ -206,10 +205,7 @@ impl Converter {
     fn encode_one(&mut self, sample: &Sample<'_>) {
         let mut labels = canonical(&sample.labels());
         labels.retain(|(key, _)| key != BOUND);
-        if !self.labeling.leaves(sample) {
-            labels = self.labeling.apply(labels);
-            sort(&mut labels);
-        }
+        let (labels, _) = self.labeling.sent(sample, labels);
         let tags = name::datadog_tags(&labels, Role::HistogramBucket, &self.namespace);
         let name = sample.name();
         let name = name.strip_suffix("_bucket").unwrap_or(&name);

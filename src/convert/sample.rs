@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::key::{Label, canonical, sort, write_head};
+use super::canonical::{Label, canonical, sort, write_head};
 use super::named::{CPUS, INFO, Named, START, Template, Templates};
 use super::note::{Handling, Note, Plainness};
 use super::plain::{Plain, Written};
@@ -197,7 +197,6 @@ impl Converter {
     #[inline(never)]
     fn identity(&mut self, sample: &Sample<'_>) -> Fingerprint {
         let head = &mut self.reading.head;
-        head.clear();
         write_head(&sample.name(), &canonical(&sample.labels()), head);
         self.fingerprints.of(head.as_bytes())
     }
@@ -278,11 +277,7 @@ impl Converter {
     fn encode(&mut self, sample: &Sample<'_>, line: &Line, kind: Kind, value: Decimal) {
         let note = Note(line.note);
         let sample_name = sample.name();
-        let mut labels = canonical(&sample.labels());
-        if !self.labeling.leaves(sample) {
-            labels = self.labeling.apply(labels);
-            sort(&mut labels);
-        }
+        let (labels, _) = self.labeling.sent(sample, canonical(&sample.labels()));
         let (name, tags) = name_and_tags(self.format, &self.namespace, &sample_name, labels, note.role());
         let metric = Metric { name: &name, tags: &tags, kind, value };
         self.encoder.encode(&metric, &mut self.reading.line_text);
@@ -300,12 +295,7 @@ impl Converter {
             self.reading.cleaning.tags += odd_values + usize::from(is_last_odd);
             return;
         }
-        let mut labels = canonical(&sample.labels());
-        let is_relabelled = !self.labeling.leaves(sample);
-        if is_relabelled {
-            labels = self.labeling.apply(labels);
-            sort(&mut labels);
-        }
+        let (mut labels, is_relabelled) = self.labeling.sent(sample, canonical(&sample.labels()));
         let name = sample.name();
         let (name, tags) = name_and_tags(self.format, &self.namespace, &name, labels.clone(), note.role());
         let Cleaning { names, tags } = self.encoder.cleaning(&name, &tags);
@@ -318,7 +308,6 @@ impl Converter {
             }
             sort(&mut labels);
             let head = &mut self.reading.head;
-            head.clear();
             write_head(&Encoder::cleaned_name(&sample.name()), &labels, head);
             self.reading.changed_gauges.push((identity, self.fingerprints.of(head.as_bytes())));
         }

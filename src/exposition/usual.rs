@@ -234,7 +234,7 @@ fn name(line: &[u8], at: usize) -> Option<usize> {
     (bytes > 0 && !line.get(at)?.is_ascii_digit()).then_some(bytes)
 }
 
-/// Where a label stands among others: by name, but `le` and `quantile` behind all others.
+/// Where a label stands among others: by name, but `le` and `quantile` behind all others, as `convert/canonical` sorts them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rank {
     is_last: bool,
