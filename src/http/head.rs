@@ -26,26 +26,29 @@ pub(super) enum HeadError {
 }
 
 /// Reads until `buffer` holds a whole head and returns that head, empty line included. What the peer
-/// sent beyond it stays in `buffer`.
+/// sent beyond it stays in `buffer`. Line ends in front of it count as part of it: a peer may be faster than its
+/// reader, and nothing but this bound would end them.
 pub(super) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut Vec<u8>,
 ) -> Result<String, HeadError> {
+    let mut skipped = 0;
     loop {
         // A line end left over from a message before (RFC 9112, 2.2).
         let blank = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         buffer.drain(..blank);
+        skipped += blank;
         if let Some(end) = head_end(buffer) {
             let head: Vec<u8> = buffer.drain(..end).collect();
             return match String::from_utf8(head) {
-                Ok(head) if head.len() > HEAD_BYTES_MAX => Err(HeadError::TooLong),
+                Ok(head) if skipped + head.len() > HEAD_BYTES_MAX => Err(HeadError::TooLong),
                 Ok(head) if !head.is_ascii() => Err(HeadError::NotAscii),
                 Ok(head) if !is_well_formed(&head) => Err(HeadError::Malformed),
                 Ok(head) => Ok(head),
                 Err(_) => Err(HeadError::NotAscii),
             };
         }
-        if buffer.len() > HEAD_BYTES_MAX {
+        if skipped + buffer.len() > HEAD_BYTES_MAX {
             return Err(HeadError::TooLong);
         }
         if read_more(stream, buffer).await.map_err(HeadError::Io)? == 0 {

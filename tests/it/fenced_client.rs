@@ -149,6 +149,7 @@ fn malformed_chunks_are_errors() {
 fn an_answer_without_end_is_bounded_in_time_and_size() {
     check_error("", "closed without an answer");
     check_error(format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(10_000)), "head is too long");
+    check_error("\r\n".repeat(5_000), "head is too long");
     let dribble = scraped(|_| (0..60).map(|_| later("H")).collect());
     assert_eq!(dribble.unwrap_err(), "not complete after 2s");
     let piece = format!("100000\r\n{}\r\n", "x".repeat(0x10_0000));

@@ -232,6 +232,10 @@ fn heads_are_bounded() {
     assert_eq!(plugin.ask(head(room)), ok());
     check_refused(&plugin, head(room + 1), 431);
     check_refused(&plugin, "x".repeat(20_000), 431);
+    // Line ends in front of it count.
+    assert_eq!(plugin.ask("\r\n".repeat(1000) + &head(room - 2000)), ok());
+    check_refused(&plugin, "\r\n".repeat(1000) + &head(room - 1999), 431);
+    check_refused(&plugin, "\n".repeat(20_000), 431);
 }
 
 #[test]

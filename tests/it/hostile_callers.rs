@@ -120,6 +120,19 @@ fn a_peer_that_never_pauses_does_not_keep_the_engine_waiting() {
 }
 
 #[test]
+fn line_ends_without_a_pause_do_not_keep_the_engine_waiting() {
+    let Some(plugin) = Plugin::start() else { return };
+    for _ in 0..CONNECTIONS_MAX {
+        let mut endless = plugin.connect();
+        std::thread::spawn(move || {
+            let line_ends = b"\r\n".repeat(1 << 15);
+            while endless.write_all(&line_ends).is_ok() {}
+        });
+    }
+    assert!(plugin.start_metrics() < Duration::from_secs(5));
+}
+
+#[test]
 fn calls_without_a_pause_fill_no_log() {
     let Some(mut plugin) = Plugin::start() else { return };
     let mut stream = plugin.connect();

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-/// The longest head.
-const HEAD_BYTES_MAX: usize = 8 * 1024 - 64;
+/// The longest head, with the line ends in front of it.
+pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024 - 64;
 
 /// The head of a message.
 pub(super) struct Head {
@@ -17,11 +17,12 @@ pub(super) struct Head {
 impl Head {
     /// Takes a head from the beginning of a stream; `None` if there is none, or a malformed one.
     pub(super) fn take(stream: &mut &[u8]) -> Option<Self> {
+        let mut bytes = 0;
         while let [b'\r' | b'\n', rest @ ..] = stream {
             *stream = rest;
+            bytes += 1;
         }
         let mut lines: Vec<&[u8]> = Vec::new();
-        let mut bytes = 0;
         loop {
             let end = stream.iter().position(|byte| *byte == b'\n')?;
             let line = stream[..end].strip_suffix(b"\r")?;

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 
 use docker_metrics_statsd::plugin::{self, Call};
 
-use super::http::{Head, is_token, length, take};
+use super::http::{HEAD_BYTES_MAX, Head, is_token, length, take};
 use crate::peer::{Peer, complete};
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -79,10 +79,8 @@ fn answers(mut stream: &[u8]) -> Vec<Answer> {
 fn expected(mut stream: &[u8], answered: &[Answer]) -> (Vec<Expected>, Vec<Call>) {
     let (mut answers, mut calls) = (Vec::new(), Vec::new());
     loop {
-        while let [b'\r' | b'\n', rest @ ..] = stream {
-            stream = rest;
-        }
-        if stream.is_empty() {
+        let is_over = stream.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        if is_over && stream.len() <= HEAD_BYTES_MAX {
             return (answers, calls);
         }
         let request = request(&mut stream);
