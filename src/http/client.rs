@@ -167,14 +167,19 @@ fn framing(head: &str) -> Result<Framing, GetError> {
     }
     let lengths: Vec<_> = header(head, "content-length").collect();
     let encodings: Vec<_> = header(head, "transfer-encoding").collect();
+    let refuse = |problem: String| Err(GetError::Response(problem));
     match (lengths.as_slice(), encodings.as_slice()) {
-        // HTTP/1.0 has no chunks: whoever says so does not know what it sends (RFC 9112, 6.1).
-        ([], ["chunked"]) if version == "HTTP/1.1" => Ok(Framing::Chunked),
         ([bytes], []) => match length(bytes) {
             Some(bytes) => Ok(Framing::Length(bytes)),
-            None => Err(GetError::Response(format!("the answer's Content-Length is \"{bytes}\""))),
+            None => refuse(format!("the answer's Content-Length is \"{bytes}\"")),
         },
-        _ => Err(GetError::Unframed),
+        // HTTP/1.0 has no chunks: whoever says so does not know what it sends (RFC 9112, 6.1).
+        ([], [coding]) if coding.eq_ignore_ascii_case("chunked") && version == "HTTP/1.1" => {
+            Ok(Framing::Chunked)
+        }
+        ([], []) => Err(GetError::Unframed),
+        ([], [coding]) => refuse(format!("the answer's Transfer-Encoding is \"{coding}\" in {version}")),
+        _ => refuse("the answer says more than once where it ends".to_owned()),
     }
 }
 

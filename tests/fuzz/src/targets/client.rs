@@ -62,7 +62,7 @@ fn expected(mut answer: &[u8]) -> Option<Expected> {
             let body = take(&mut answer, length(bytes)?)?.to_vec();
             Some(Expected { body, is_measured: true, behind: answer.len(), stays_open })
         }
-        ([], ["chunked"]) if version == "HTTP/1.1" => {
+        ([], [coding]) if coding.eq_ignore_ascii_case("chunked") && version == "HTTP/1.1" => {
             let body = put_together(&mut answer)?;
             Some(Expected { body, is_measured: false, behind: answer.len(), stays_open })
         }
