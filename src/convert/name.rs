@@ -81,6 +81,14 @@ pub(super) fn datadog_name(name: &str, role: Role) -> Cow<'_, str> {
     }
 }
 
+/// The name of a counter that ends in `_total` together with this prefix, and not without it, if there is one: `total`
+/// behind `docker_`.
+pub(super) fn total_behind(prefix: &str) -> Option<&'static str> {
+    let (total, _) = endings(Role::Counter);
+    let mut cuts = (1..total.text().len()).filter_map(|at| total.text().split_at_checked(at));
+    cuts.find_map(|(begin, name)| prefix.ends_with(begin).then_some(name))
+}
+
 /// Makes [`datadog_name`] of the name that was written last, and writes a colon.
 #[inline]
 pub(super) fn end_name(role: Role, pen: &mut Pen<'_>) {

@@ -19,6 +19,8 @@ pub(super) struct Plain {
     prefix: Steps,
     /// The prefix begins with a letter.
     is_name: bool,
+    /// A name of whose `_total` a part is the prefix's, which is not to be taken back.
+    total: Option<&'static str>,
     /// The tags on every metric, behind those of the labels.
     global: Steps,
     /// The same behind none.
@@ -45,6 +47,7 @@ impl Plain {
         Self {
             prefix: Steps::new(prefix),
             is_name: prefix.starts_with(|first: char| first.is_ascii_alphabetic()),
+            total: name::total_behind(prefix),
             global: Steps::new(global),
             only_global: Steps::new(only.as_deref().unwrap_or_default()),
             frame_bytes: prefix.len() + TEXT_BYTES_MAX + global.len() + FRAME_BYTES_MAX,
@@ -59,7 +62,8 @@ impl Plain {
             usual.names & name::RESERVED_NAMES != 0
                 && sample.labels().iter().any(|(key, _)| name::is_reserved(&key))
         };
-        self.is_name && usual.is_word && name_bytes <= NAME_CHARS_MAX && !has_reserved()
+        let is_total = self.total.is_some_and(|total| sample.name_bytes() == total.as_bytes());
+        self.is_name && usual.is_word && name_bytes <= NAME_CHARS_MAX && !is_total && !has_reserved()
     }
 
     /// How a head can be written of which [`Self::covers_names`] is true.

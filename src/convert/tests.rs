@@ -583,3 +583,20 @@ fn what_is_cleaned_is_counted_where_a_line_is_new() {
     let report = converter.convert(b"go_info{version=\"1\"} 1\nh_bucket{le=\"1\"} 1\n").unwrap();
     assert_eq!(report.cleaning, Cleaning::default());
 }
+
+#[test]
+fn what_ends_a_name_is_never_taken_from_the_prefix() {
+    for (prefix, name, expected) in [
+        ("docker_", "total", "docker_total.count"),
+        ("docker_t", "otal", "docker_total.count"),
+        ("docker_", "_total", "docker_.count"),
+        ("docker_", "a_total", "docker_a.count"),
+        ("docker_total_", "total", "docker_total_total.count"),
+        ("docker.", "total", "docker.total.count"),
+    ] {
+        // Once plain, and once through the encoder.
+        let body = format!("# TYPE {name} counter\n{name}{{a=\"b\"}} 5\n{name}{{a=\"é\"}} 5\n");
+        let lines = [format!("{expected}:5|c|#a:b"), format!("{expected}:5|c|#a:é")];
+        check(&[("METRIC_PREFIX", prefix)], &body, &lines.each_ref().map(String::as_str));
+    }
+}

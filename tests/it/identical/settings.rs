@@ -12,7 +12,7 @@ const VALUES: [(&str, &[&str]); 9] = [
     ("DROP_LABELS", &["", "", "x", "y"]),
     ("RENAME_LABELS", &["", "", "x:y", "y:x,x:y", "x:z,y:z"]),
     ("MAX_PACKET_BYTES", &["", "256", "1000"]),
-    ("METRIC_PREFIX", &["", "a.b_"]),
+    ("METRIC_PREFIX", &["", "a.b_", "docker_"]),
     ("TAGS", &["", "team:core,bare", "x:1"]),
 ];
 
