@@ -111,6 +111,18 @@ impl Series {
         self.known_count == 0
     }
 
+    /// No series yet of those that an earlier process knew, which was unsure or not.
+    #[must_use]
+    pub fn taken_up(is_unsure: bool) -> Self {
+        Self { is_unsure, ..Self::default() }
+    }
+
+    /// Whether a series that is not known may have been there.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        self.is_unsure
+    }
+
     /// What is owed, by the identity of the series.
     #[must_use]
     pub fn debts(&self) -> impl ExactSizeIterator<Item = (Fingerprint, &Debt)> {

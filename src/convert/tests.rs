@@ -1,9 +1,12 @@
 mod distributions;
 
+use std::time::SystemTime;
+
 use super::*;
 use crate::decimal::Decimal;
 use crate::exposition::FAMILIES_MAX;
 use crate::series::{LINES_MAX, OWED_BYTES_MAX};
+use crate::state::StateFile;
 
 fn settings(vars: &[(&str, &str)]) -> Settings {
     Settings::from_vars("host-1", |name| {
@@ -256,6 +259,28 @@ fn a_line_that_cannot_be_read_where_counting_begins_makes_no_series_new() {
         assert_eq!(sent(&[broken, broken, before]), "", "{broken}");
         assert_eq!(sent(&[broken, before, after]), "docker.a.count:1|c\n", "{broken}");
         assert_eq!(sent(&[broken, "b 1\n", before]), "docker.a.count:1000|c\n", "it was absent: {broken}");
+    }
+}
+
+/// The plugin ends with its state saved and starts again with these settings.
+fn restarted(mut converter: Converter, vars: &[(&str, &str)]) -> Converter {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = StateFile::new(&folder.path().join("state"));
+    state.save(&converter.snapshot().unwrap(), SystemTime::now()).unwrap();
+    let mut converter = Converter::new(&settings(vars), Start::FirstScrape);
+    converter.resume(state.load(SystemTime::now()).unwrap().unwrap());
+    converter
+}
+
+#[test]
+fn what_could_not_be_read_where_counting_begins_is_remembered_over_a_restart() {
+    let (before, after) = (&*counter("1000"), &*counter("1001"));
+    for (scrapes, expected) in [(&[before][..], ""), (&[before, after], "docker.a.count:1|c\n")] {
+        let mut converter = Converter::new(&settings(&[]), Start::FirstScrape);
+        converter.convert(b"# TYPE a counter\na{ 1000\nb 1\n").unwrap();
+        let mut converter = restarted(converter, &[]);
+        let sent = scrapes.iter().map(|body| convert(&mut converter, body)).last();
+        assert_eq!(sent.as_deref(), Some(expected));
     }
 }
 

@@ -1,8 +1,8 @@
 //! The state as bytes: pure, versioned, with a sum over all of it at the end.
 //!
 //! Lines of text first: a title with the version, when it was saved, the key of the fingerprints, the choice of
-//! series, the engine, its start and the boot of its machine (empty where there is none), and how many series and debts
-//! follow. Then, in little-endian order, 18 bytes for each series (fingerprint, mantissa and exponent of its last
+//! series, whether series may have been there that are not known (0 or 1), the engine, its start and the boot of its
+//! machine (empty where there is none), and how many series and debts follow. Then, in little-endian order, 18 bytes for each series (fingerprint, mantissa and exponent of its last
 //! value), and for each debt the same of what is owed, the length of its text in 4 bytes, and the text.
 
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::exposition::LINE_BYTES_MAX;
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::series::{Record, Series};
 
-const TITLE: &str = "docker-metrics-statsd state 3";
+const TITLE: &str = "docker-metrics-statsd state 4";
 /// The exponent that stands for a last value that is not known.
 const UNKNOWN: i16 = i16::MIN;
 /// How long the last line is: `sum `, 16 hexadecimal digits, a line feed.
@@ -65,10 +65,10 @@ pub(super) fn encode(
     let engine = engine.as_deref().unwrap_or_default();
     let start = process_start.map(|start| start.to_string()).unwrap_or_default();
     let boot = boot.as_ref().map(|boot| format!("{} {}", boot.time, boot.id)).unwrap_or_default();
-    let (count, debts) = (series.len(), series.debts().len());
+    let (count, debts, unsure) = (series.len(), series.debts().len(), u8::from(series.is_unsure()));
     chunk.resize(CHUNK_BYTES + SUM_BYTES, 0);
     let mut out = Summed { out, chunk, used: 0, sum: 0, bytes: 0 };
-    out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\n").as_bytes())?;
+    out.put(format!("{TITLE}\nsaved {saved}\nkey {key:x}\nchoice {choice:x}\nunsure {unsure}\n").as_bytes())?;
     out.put(
         format!("engine {engine}\nstart {start}\nboot {boot}\nseries {count}\ndebts {debts}\n").as_bytes(),
     )?;
@@ -190,6 +190,11 @@ impl<'a> Fields<'a> {
         let saved = self.text("saved")?.parse().ok()?;
         let key = u64::from_str_radix(self.text("key")?, 16).ok()?;
         let choice = u64::from_str_radix(self.text("choice")?, 16).ok()?;
+        let is_unsure = match self.text("unsure")? {
+            "0" => false,
+            "1" => true,
+            _ => return None,
+        };
         let engine = Some(self.text("engine")?.to_owned()).filter(|id| !id.is_empty());
         let process_start = match self.text("start")? {
             "" => None,
@@ -204,7 +209,7 @@ impl<'a> Fields<'a> {
         };
         let count: usize = self.text("series")?.parse().ok()?;
         let debts: usize = self.text("debts")?.parse().ok()?;
-        let mut series = Series::default();
+        let mut series = Series::taken_up(is_unsure);
         for _ in 0..count {
             let (identity, seen) = self.number()?;
             series.resume(Record { identity, seen });
@@ -296,6 +301,7 @@ pub(super) mod tests {
     pub(in crate::state) fn assert_same(left: &Baseline, right: &Baseline) {
         assert_eq!((&left.source, left.key, left.choice), (&right.source, right.key, right.choice));
         assert!(left.series.records().eq(right.series.records()));
+        assert_eq!(left.series.is_unsure(), right.series.is_unsure());
         let debts = |baseline: &Baseline| {
             let mut debts: Vec<_> = baseline.series.debts().map(|(id, debt)| (id, debt.clone())).collect();
             debts.sort_by_key(|(identity, _)| *identity);
@@ -309,7 +315,8 @@ pub(super) mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_763_824_000);
         let mut large = baseline();
         (10..5_000).for_each(|identity| large.series.resume(Record { identity, seen: decimal("0.25") }));
-        for baseline in [baseline(), Baseline::default(), large] {
+        let unsure = Baseline { series: Series::taken_up(true), ..Baseline::default() };
+        for baseline in [baseline(), Baseline::default(), unsure, large] {
             let (saved, read) = decode(&encoded(&baseline, now)).unwrap();
             assert_eq!(saved, now);
             assert_same(&read, &baseline);

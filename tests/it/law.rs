@@ -231,7 +231,6 @@ impl Reference {
     }
 
     fn restart(&mut self) {
-        self.is_unsure = false;
         if self.makes(Mistake::RestartClearsState) {
             self.scraped = false;
         }

@@ -169,7 +169,6 @@ impl Reference {
             *self = Self::new(settings, self.start);
         } else {
             self.past = Past::Resumed;
-            self.is_unsure = false;
             self.settings = settings.clone();
         }
     }

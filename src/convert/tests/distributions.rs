@@ -1,9 +1,6 @@
 //! `HISTOGRAMS=distributions`, scrape by scrape.
 
-use std::time::SystemTime;
-
 use super::*;
-use crate::state::StateFile;
 
 const MODE: (&str, &str) = ("HISTOGRAMS", "distributions");
 const DISTRIBUTIONS: &[(&str, &str)] = &[MODE];
@@ -26,16 +23,6 @@ fn check_bodies(bodies: &[String], expected: &[&str]) {
 #[track_caller]
 fn check_histograms(scrapes: &[[&str; 3]], expected: &[&str]) {
     check_bodies(&scrapes.iter().copied().map(histogram).collect::<Vec<_>>(), expected);
-}
-
-/// The plugin ends with its state saved and starts again with these settings.
-fn restarted(mut converter: Converter, vars: &[(&str, &str)]) -> Converter {
-    let folder = tempfile::tempdir().unwrap();
-    let mut state = StateFile::new(&folder.path().join("state"));
-    state.save(&converter.snapshot().unwrap(), SystemTime::now()).unwrap();
-    let mut converter = Converter::new(&settings(vars), Start::FirstScrape);
-    converter.resume(state.load(SystemTime::now()).unwrap().unwrap());
-    converter
 }
 
 #[test]

@@ -57,7 +57,7 @@ const NUMBERS: [&str; 4] = [
     "100000000000000001.0\n0.00000000000000000000000012345678901234567\n1e400\n1e-400",
 ];
 
-const STATE: &str = "docker-metrics-statsd state 3\nsaved 1763824000\nkey 1f\nchoice 2a\nengine A:B\nstart 1763824000.25\n\
+const STATE: &str = "docker-metrics-statsd state 4\nsaved 1763824000\nkey 1f\nchoice 2a\nunsure 0\nengine A:B\nstart 1763824000.25\n\
                      boot 1763820000 0b2b\n";
 
 /// Writes the seeds of a target into a folder, in place of what is there.

@@ -55,6 +55,7 @@ impl Source {
 struct Saved {
     entries: Vec<Entry>,
     source: Option<Source>,
+    is_unsure: bool,
 }
 
 #[derive(Debug)]
@@ -255,18 +256,18 @@ impl Law {
     /// The books as they are now are those of the saved state.
     pub(crate) fn save(&mut self) {
         let count = self.entries.len();
-        let saved =
-            self.saved.get_or_insert_with(|| Saved { entries: vec![Entry::NEW; count], source: None });
-        saved.source = self.source;
+        let nothing = || Saved { entries: vec![Entry::NEW; count], source: None, is_unsure: false };
+        let saved = self.saved.get_or_insert_with(nothing);
+        (saved.source, saved.is_unsure) = (self.source, self.is_unsure);
         saved.entries.iter_mut().zip(&self.entries).take(self.width).for_each(|(to, from)| *to = *from);
     }
 
     /// A process with a state ended, and the next one goes on from that: with what arrived since to be sent again.
     pub(crate) fn resume(&mut self) {
-        (self.expects_restart, self.is_unsure) = (false, false);
+        self.expects_restart = false;
         let Some(saved) = &self.saved else { return self.forget() };
         self.is_resumed = true;
-        self.source = saved.source;
+        (self.source, self.is_unsure) = (saved.source, saved.is_unsure);
         for (entry, saved) in self.entries.iter_mut().zip(&saved.entries).take(self.width) {
             let again = entry.received - saved.received;
             self.repeated += u64::from(again > 0);
