@@ -7,7 +7,7 @@ use http_types::{Method, Request, Url};
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::framing::{Body, Framing};
-use super::head::{HeadError, header, length, read_head};
+use super::head::{HeadError, Stream, header, length, read_head};
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -40,9 +40,6 @@ impl From<io::Error> for GetError {
         Self::Io(error)
     }
 }
-
-/// Of any kind, so that what reads it is compiled once.
-type Stream<'a> = &'a mut (dyn AsyncRead + Unpin);
 
 /// What is read of a body at once. With each read an engine is woken, because its socket has room again, and may take
 /// the processor; so a quarter of its answer is better than less. More is memory that is kept.

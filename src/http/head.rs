@@ -7,6 +7,9 @@ pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024 - 64;
 /// What is read at once.
 const READ_BYTES: usize = 4096;
 
+/// Of any kind, so that what reads it is compiled once.
+pub(super) type Stream<'a> = &'a mut (dyn AsyncRead + Unpin);
+
 /// Why there is no head.
 #[derive(Debug)]
 pub(super) enum HeadError {
@@ -28,10 +31,7 @@ pub(super) enum HeadError {
 /// Reads until `buffer` holds a whole head and returns that head, empty line included. What the peer
 /// sent beyond it stays in `buffer`. Line ends in front of it count as part of it: a peer may be faster than its
 /// reader, and nothing but this bound would end them.
-pub(super) async fn read_head(
-    stream: &mut (impl AsyncRead + Unpin + ?Sized),
-    buffer: &mut Vec<u8>,
-) -> Result<String, HeadError> {
+pub(super) async fn read_head(stream: Stream<'_>, buffer: &mut Vec<u8>) -> Result<String, HeadError> {
     let mut skipped = 0;
     loop {
         // A line end left over from a message before (RFC 9112, 2.2).
@@ -58,10 +58,7 @@ pub(super) async fn read_head(
 }
 
 /// Appends what one read gives; 0 at the end of the stream.
-pub(super) async fn read_more(
-    stream: &mut (impl AsyncRead + Unpin + ?Sized),
-    buffer: &mut Vec<u8>,
-) -> std::io::Result<usize> {
+pub(super) async fn read_more(stream: Stream<'_>, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut piece = [0; READ_BYTES];
     let count = stream.read(&mut piece).await?;
     buffer.extend_from_slice(piece.get(..count).unwrap_or_default());

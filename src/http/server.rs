@@ -11,7 +11,7 @@ use http_types::{Method, Response};
 use smol::future::yield_now;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
-use super::head::{HeadError, header, length, read_head, read_more};
+use super::head::{HeadError, Stream, header, length, read_head, read_more};
 use crate::limit::within;
 
 /// The largest request body. The protocol has none; `{}` is what its document shows.
@@ -96,7 +96,7 @@ fn refuse<T>(status: u16, reason: impl Into<String>) -> Read<T> {
     Err(Some(Refusal { status, reason: reason.into() }))
 }
 
-async fn read_request(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Read<WholeRequest> {
+async fn read_request(stream: Stream<'_>, buffer: &mut Vec<u8>) -> Read<WholeRequest> {
     let head = match read_head(stream, buffer).await {
         Ok(head) => head,
         Err(HeadError::TooLong) => return refuse(431, "the request's head is too long"),
