@@ -7,7 +7,7 @@ use http_types::{Method, Request, Url};
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::framing::{Body, Framing};
-use super::head::{HeadError, Stream, header, length, read_head};
+use super::head::{HeadError, Stream, closes, header, length, read_head};
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -143,8 +143,7 @@ async fn response<'a>(stream: Stream<'a>, buffer: &'a mut Vec<u8>) -> Result<Pie
 
 /// Whether the server goes on with the connection behind this answer (RFC 9112, 9.3). Of HTTP/1.0 none is expected to.
 fn stays_open(head: &str) -> bool {
-    let closes = |options: &str| options.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
-    head.starts_with("HTTP/1.1 ") && !header(head, "connection").any(closes)
+    head.starts_with("HTTP/1.1 ") && !closes(head)
 }
 
 /// How the body ends. What does not say so exactly is refused: a body that was cut could not be told from a whole one

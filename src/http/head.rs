@@ -101,6 +101,12 @@ pub(super) fn header<'a>(head: &'a str, name: &str) -> impl Iterator<Item = &'a 
     })
 }
 
+/// Whether whoever wrote this head closes the connection behind its message (RFC 9112, 9.6).
+pub(super) fn closes(head: &str) -> bool {
+    let mut options = header(head, "connection").flat_map(|options| options.split(','));
+    options.any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
 /// The number of a Content-Length: digits and nothing else, where Rust takes a sign too.
 pub(super) fn length(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))

@@ -11,7 +11,7 @@ use http_types::{Method, Response};
 use smol::future::yield_now;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Cursor};
 
-use super::head::{HeadError, Stream, header, length, read_head, read_more};
+use super::head::{HeadError, Stream, closes, header, length, read_head, read_more};
 use crate::limit::within;
 
 /// The largest request body. The protocol has none; `{}` is what its document shows.
@@ -114,8 +114,7 @@ async fn read_request(stream: Stream<'_>, buffer: &mut Vec<u8>) -> Read<WholeReq
         }
     }
     buffer.drain(..body_bytes);
-    let closes = header(&head, "connection").flat_map(|value| value.split(',')).map(str::trim);
-    let keep_alive = !closes.into_iter().any(|option| option.eq_ignore_ascii_case("close"));
+    let keep_alive = !closes(&head);
     let call = decode(&head).await?;
     Ok(WholeRequest { call, keep_alive })
 }
