@@ -34,7 +34,7 @@ pub(super) struct Plain {
 pub(super) enum Written<'a> {
     /// This number.
     Number(Decimal),
-    /// The number that so many first bytes of a text are, as they stand there: less than a step.
+    /// The number that so many first bytes of a text are, as they stand there: a step at most.
     Text(&'a [u8], usize),
 }
 
